@@ -1,0 +1,1 @@
+"""Chats: an immutable tree of messages, kept in SQLite."""

@@ -1,0 +1,182 @@
+"""What runs inside a child: reads messages, does one thing at a time, answers. No engine here: see engines/*/…_worker.py.
+
+To add a worker: 1. a module with a class that has `facts()` and `run(op, args, job)`; 2. `def main(): serve(MyWorker)`
+at its end; 3. its name in `engines/registry.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from localstory import system
+from localstory.children.protocol import CANCELLED, BadLine, Message, decode, encode
+
+ALIVE_SECONDS = 1.0
+
+
+class Refused(Exception):
+    """The worker can't do what was asked, for a reason a person can understand: a `code` and its values.
+
+    The engine on the other side turns the code into words.
+    """
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(f"{code} {values}")
+        self.code = code
+        self.values = values
+
+
+class Cancelled(Exception):
+    """Raised by `Job.check` after the other side asked to stop."""
+
+
+class Job:
+    """One load or run, as the worker sees it."""
+
+    def __init__(self, id: int, folder: Path, send: Callable[[Message], None]) -> None:
+        self.id = id
+        self.folder = folder
+        self._send = send
+        self._cancelled = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the other side asked to stop; cheap enough for a callback from native code."""
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise Cancelled if the other side asked to stop."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def progress(self, stage: str, done: float, of: float, note: str = "") -> None:
+        """Report how far the stage is; the fields are those of `events.Progress`."""
+        self._send({"type": "progress", "id": self.id, "stage": stage, "done": done, "of": of, "note": note})
+
+    def piece(self, **fields: object) -> None:
+        """Send a part of the result, like the next words."""
+        self._send({"type": "piece", "id": self.id, **fields})
+
+
+class Worker(Protocol):
+    """An engine inside its child. Methods run on the main thread, one at a time."""
+
+    def facts(self) -> dict[str, object]:
+        """What this worker is (library, version, devices): sent once with `ready`."""
+
+    def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
+        """Do `op` ("load" or another the worker knows) and return the result. Raises Refused or Cancelled."""
+
+
+class _Line:
+    """The private copy of fd 1, one message at a time. Native code that prints to fd 1 ends up on stderr."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+        self.folder = Path.cwd()
+
+    def send(self, message: Message) -> None:
+        line = encode(message, self.folder, "result")
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._fd, line) :]
+            except OSError:
+                system.end_own_group()  # nobody reads us any more
+
+
+def serve(make_worker: Callable[[], Worker]) -> None:
+    """Speak the protocol on stdin and stdout until `close`, or until stdin ends: then the parent is gone, and so are we."""
+    system.settle_as_worker()
+    line = _Line()
+    jobs: dict[int, Job] = {}
+    lock = threading.Lock()
+    todo: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        # os.read, not sys.stdin: a frozen program without a console has no sys.stdin.
+        waiting = b""
+        while True:
+            try:
+                part = os.read(0, 1 << 16)
+            except OSError:
+                part = b""
+            if not part:
+                system.end_own_group()
+            *whole, waiting = (waiting + part).split(b"\n")
+            for text in whole:
+                try:
+                    message = decode(text, line.folder, "args")
+                except BadLine as error:
+                    print(f"ignored a line: {error}", file=sys.stderr, flush=True)
+                    continue
+                kind = message["type"]
+                if kind == "hello":
+                    line.folder = Path(str(message.get("folder", ".")))
+                    todo.put(message)
+                elif kind in ("load", "run") and isinstance(message.get("id"), int):
+                    with lock:
+                        jobs[message["id"]] = Job(message["id"], line.folder, line.send)
+                    todo.put(message)
+                elif kind == "cancel":
+                    with lock:
+                        job = jobs.get(message.get("id", -1))
+                    if job is not None:
+                        job._cancelled.set()
+                elif kind == "close":
+                    with lock:
+                        for job in jobs.values():
+                            job._cancelled.set()
+                    todo.put(None)
+
+    def tell_alive() -> None:
+        while True:
+            time.sleep(ALIVE_SECONDS)
+            line.send({"type": "alive"})
+
+    threading.Thread(target=read, name="reader", daemon=True).start()
+    threading.Thread(target=tell_alive, name="alive", daemon=True).start()
+
+    worker: Worker | None = None
+    while (message := todo.get()) is not None:
+        if message["type"] == "hello":
+            worker = worker or make_worker()
+            line.send({"type": "ready", "facts": worker.facts()})
+            continue
+        job = jobs[message["id"]]
+        op = "load" if message["type"] == "load" else str(message.get("op", ""))
+        end: Message
+        try:
+            job.check()
+            if worker is None:
+                raise Refused("no_hello")
+            end = {"type": "done", "id": job.id, "result": worker.run(op, message.get("args") or {}, job)}
+        except Cancelled:
+            end = {"type": "failed", "id": job.id, "code": CANCELLED, "values": {}}
+        except Refused as refusal:
+            end = {"type": "failed", "id": job.id, "code": refusal.code, "values": _plain(refusal.values)}
+        except MemoryError:
+            end = {"type": "failed", "id": job.id, "code": "out_of_memory", "values": {}}
+        except OSError as error:
+            # A full disk or a folder that can't be written is the world's doing, not a bug.
+            values = {"reason": error.strerror or str(error), "path": str(error.filename or ""), "errno": error.errno}
+            end = {"type": "failed", "id": job.id, "code": "file_trouble", "values": values}
+        with lock:
+            del jobs[job.id]
+        line.send(end)
+    os._exit(0)
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    plain: dict[str, object] = json.loads(json.dumps(values, default=str))
+    return plain

@@ -1,0 +1,1 @@
+"""SQLite: the one connection that writes, the ones that read, and migrations."""

@@ -1,0 +1,397 @@
+"""What every engine promises: small protocols, the values that go in, and the events that stream out.
+
+An engine is one file, one line in `registry.py`, one test class (tests/contracts). Each call streams events and ends
+with its result, or raises: `CannotContinue` when the world is in the way. Cancel the task, or close the iterator, to
+stop: within half a second the engine is idle and nothing half-made is left under a final name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+
+from localstory.events import Progress
+
+T = TypeVar("T")
+Stream: TypeAlias = AsyncGenerator[T, None]
+"""Events as they come; close it (`contextlib.aclosing`) or cancel its task to stop."""
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine is and can do, for people and for recipes."""
+
+    name: str
+    """As in the registry: "llama_cpp", "piper", "builtin", "film", "fake"."""
+    version: str
+    model: str = ""
+    """The model's or voice's own name; empty for engines without one."""
+    model_sha256: str = ""
+    """Of the model's file; empty until somebody needed it (recipes do)."""
+    context_length: int | None = None
+    parameters: int | None = None
+    languages: tuple[str, ...] = ()
+    """Language codes it can read or speak ("en"); empty when unknown."""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+# -- text -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. Applied in this order: repetition penalty, top-k, top-p, min-p, temperature."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64
+    seed: int | None = None
+    """Same seed, same request, same machine: same text. None draws one; the reply says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """What to write: a conversation (`messages`), or a page to go on with (`prompt`); one of the two."""
+
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    max_tokens: int = 512
+    """At most this many new tokens; less if the context length ends first."""
+    sampling: Sampling = Sampling()
+    stop: tuple[str, ...] = ()
+    """Texts that end the reply; they are not part of it."""
+    json_schema: str | None = None
+    """A JSON schema (as text) that the reply must satisfy."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """The next words of a reply, always whole characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one reply. `reused_tokens` of the prompt did not have to be evaluated again."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    generated_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds by stage. `tokens_per_second` is (generated - 1) / (last - first token); None below two tokens."""
+
+    load_s: float
+    prompt_s: float
+    generate_s: float
+    first_token_s: float
+    tokens_per_second: float | None
+
+
+StopReason: TypeAlias = Literal["end", "stop", "length", "context"]
+"""The model ended · a stop text came · max_tokens reached · the context length is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The last event of a reply."""
+
+    text: str
+    usage: Usage
+    timing: Timing
+    stop_reason: StopReason
+    model: str
+    engine: str
+    seed: int
+    mean_logprob: float | None = None
+    """Mean natural-log probability of the generated tokens under the model (before sampling); None where not known."""
+
+
+TextEvent: TypeAlias = Progress | TextPiece | Reply
+
+
+class TextEngine(Protocol):
+    """A language model that can be asked. Loads itself at the first need."""
+
+    def describe(self) -> EngineFacts:
+        """What it is; cheap, never loads."""
+
+    def reply(self, request: TextRequest) -> Stream[TextEvent]:
+        """Stream the reply; the last event is the `Reply`. Raises `PromptTooLong` before any work when it can't fit."""
+
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens this text is for this model."""
+
+    async def close(self) -> None:
+        """End its child, free its memory. Closing twice is harmless."""
+
+
+# -- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Somebody who looks the same in every picture: from the story's bible."""
+
+    name: str
+    kind: str
+    """What it is in one English word: "girl", "boy", "woman", "man", "fox", "dragon", "robot", …"""
+    colours: tuple[str, ...] = ()
+    """Its colours as #rrggbb, main colour first; empty: the engine chooses from `name` and keeps to it."""
+    item: str = ""
+    """A thing that is always with it ("red scarf", "lantern"), in English; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """A picture for a scene."""
+
+    text: str
+    """What happens in the scene, as it is told."""
+    out: Path
+    """Where the PNG goes; written whole or not at all."""
+    width: int = 1280
+    height: int = 720
+    seed: int = 0
+    cast: tuple[Figure, ...] = ()
+    """Everybody in the bible; the engine shows those whom the text mentions."""
+    place: str = ""
+    """Where the story plays when the text doesn't say, in English."""
+    title: str = ""
+    """For title cards: the words on the card."""
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The last event of a drawing."""
+
+    path: Path
+    made_of: dict[str, Any]
+    """What the engine decided (setting, time, weather, figures, props, mood, alt text …): goes into the recipe."""
+
+
+ImageEvent: TypeAlias = Progress | Picture
+
+
+class ImageEngine(Protocol):
+    """Draws or generates pictures."""
+
+    def describe(self) -> EngineFacts:
+        """What it is. `details["generated"]` is True for image models, False for drawings."""
+
+    def draw(self, request: ImageRequest) -> Stream[ImageEvent]:
+        """Draw; the last event is the `Picture`. Same request, same engine: same bytes."""
+
+    async def close(self) -> None:
+        """Free its memory."""
+
+
+# -- speech -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """A text to be read aloud."""
+
+    text: str
+    out: Path
+    """Where the WAV goes (mono, 16 bit); written whole or not at all."""
+    language: str
+    """Of the text; a voice of another language refuses it (`WrongLanguage`)."""
+    speed: float = 1.0
+    """1.0 is the voice's own; 0.9 is slower."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of the text as written, and when it is heard: seconds from the start of the file."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenSentence:
+    """A sentence of the text as written, with its words."""
+
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[SpokenWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The last event of a reading."""
+
+    path: Path
+    seconds: float
+    sample_rate: int
+    sentences: tuple[SpokenSentence, ...]
+
+
+SpeechEvent: TypeAlias = Progress | Speech
+
+
+class SpeechEngine(Protocol):
+    """A voice."""
+
+    def describe(self) -> EngineFacts:
+        """`model` is the voice's name, `languages` what it speaks, `details` its licence and sample rate."""
+
+    def speak(self, request: SpeechRequest) -> Stream[SpeechEvent]:
+        """Read aloud; the last event is the `Speech`."""
+
+    async def close(self) -> None:
+        """End its child."""
+
+
+# -- film -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A slow move over a picture: from one box to another, each (left, top, width) as shares of the picture.
+
+    The box has the film's shape, so its height follows. (0, 0, 1) shows all of it.
+    """
+
+    start: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    end: tuple[float, float, float] = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture for a while: `frames` of it in all, crossfades with its neighbours included."""
+
+    picture: Path
+    frames: int
+    camera: Camera = Camera()
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRequest:
+    """A run of frames to encode: of one shot, or a crossfade from `shot` to `into`.
+
+    Frames `first` to `first + count` (exclusive) of `shot`; in a crossfade, frame i of it blends with frame i of
+    `into`'s beginning, from almost all `shot` to almost all `into`.
+    """
+
+    shot: Shot
+    first: int
+    count: int
+    out: Path
+    into: Shot | None = None
+    width: int = 1280
+    height: int = 720
+    fps: int = 24
+    crf: int = 20
+    preset: str = "medium"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A WAV that starts at a frame of the film."""
+
+    path: Path
+    start_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Words on the caption track, seconds from the film's start."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A named part of the film, seconds from its start."""
+
+    title: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRequest:
+    """The film's whole sound: every voice at its place, made even and brought to the loudness of films for the web."""
+
+    sounds: tuple[Sound, ...]
+    frames: int
+    """Of the film: the sound is exactly as long, to the sample."""
+    out: Path
+    """A 48 kHz WAV."""
+    fps: int = 24
+    loudness_lufs: float = -16.0
+    true_peak_db: float = -1.5
+
+
+@dataclass(frozen=True, slots=True)
+class FilmRequest:
+    """Join finished segments and the sound into one MP4."""
+
+    segments: tuple[Path, ...]
+    sound: Path
+    out: Path
+    language: str = "en"
+    captions: tuple[Caption, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    """title, artist, date, description, comment, genre …"""
+    cover: Path | None = None
+    fps: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Filmed:
+    """The last event of each of the film engine's calls."""
+
+    path: Path
+    seconds: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+FilmEvent: TypeAlias = Progress | Filmed
+
+
+class FilmEngine(Protocol):
+    """Turns pictures and voices into a film."""
+
+    def describe(self) -> EngineFacts:
+        """`details` has the versions of MoviePy and ffmpeg."""
+
+    def segment(self, request: SegmentRequest) -> Stream[FilmEvent]:
+        """Encode a run of frames (H.264, yuv420p, BT.709, starts with a key frame, no sound)."""
+
+    def sound(self, request: SoundRequest) -> Stream[FilmEvent]:
+        """Mix and level the sound; `facts` has `lufs` and `true_peak_db` as measured."""
+
+    def join(self, request: FilmRequest) -> Stream[FilmEvent]:
+        """Join without encoding the pictures again; AAC sound, captions, chapters, tags, faststart."""
+
+    async def close(self) -> None:
+        """End its child."""

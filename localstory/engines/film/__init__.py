@@ -1,0 +1,1 @@
+"""The film: a compositor, MoviePy as the writer, ffmpeg."""

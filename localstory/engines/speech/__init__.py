@@ -1,0 +1,1 @@
+"""Voices: Piper, and how a written text is read."""

@@ -1,0 +1,1 @@
+"""Facts of this machine: processor, memory, graphics, disk. Unknown is None, never 0."""

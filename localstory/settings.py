@@ -1,0 +1,86 @@
+"""What a person chose, in `settings.toml`: few values, each with a default, kept with the person's own comments.
+
+To add a setting: 1. a field with its default below; 2. its allowed values in `_ALLOWED` if it is a choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from localstory.errors import CannotContinue, mark
+from localstory.system import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its default."""
+
+    language: str = "system"
+    theme: str = "system"
+    level: str = "user"
+    offline: bool = False
+    enter_sends: bool = True
+    model: str = ""
+    """What chats open with: a path or name; empty means the best there is."""
+
+
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "language": ("system", "en", "vi"),
+    "theme": ("system", "light", "dark", "contrast"),
+    "level": ("user", "power", "developer"),
+}
+
+
+class BadSettings(CannotContinue):
+    """settings.toml is not readable as TOML."""
+
+    code = "bad_settings"
+
+
+def read_settings(path: Path) -> Settings:
+    """Read the file; a missing file is all defaults, and a value that makes no sense falls back to its default.
+
+    Raises BadSettings when the file is not TOML: a person edited it and should see where, not lose it.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Settings()
+    try:
+        table = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise BadSettings(
+            title=mark("The settings file can't be read"),
+            detail=mark("{path}: {reason}"),
+            hint=mark("Mend that line, or delete the file to start with the defaults."),
+            path=str(path),
+            reason=str(error),
+        ) from error
+    chosen: dict[str, Any] = {}
+    for field in fields(Settings):
+        value = table.get(field.name)
+        if value is None or type(value) is not type(field.default):
+            continue
+        if field.name in _ALLOWED and value not in _ALLOWED[field.name]:
+            continue
+        chosen[field.name] = value
+    return replace(Settings(), **chosen)
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write what differs from the defaults; comments and unknown keys in the file stay. Raises OSError."""
+    try:
+        document = tomlkit.parse(path.read_text("utf-8"))
+    except (FileNotFoundError, TOMLKitError):
+        document = tomlkit.document()
+    for name, value in asdict(settings).items():
+        if value != getattr(Settings(), name):
+            document[name] = value
+        elif name in document:
+            del document[name]
+    write_whole(path, tomlkit.dumps(document).encode("utf-8"))

@@ -1,0 +1,161 @@
+"""The one place for what differs between Linux, macOS and Windows. Every POSIX call here has its counterpart beside it.
+
+The Windows and macOS branches are written from the systems' documentation and are not run by our tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+WINDOWS = sys.platform == "win32"
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+class FileLock:
+    """An exclusive lock on a file, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; False when another process (or another lock in this one) holds it. Raises OSError."""
+        file = open(self._path, "a+b")  # noqa: SIM115 - held as long as the lock
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK):
+                return False
+            raise
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Give the lock back. Releasing twice is harmless."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut. Windows has no such call and needs none (NTFS journals it)."""
+    if WINDOWS:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash at any moment, sees the old content or the new, never a part. Raises OSError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+# -- child processes --------------------------------------------------------------------------------------------------
+
+
+def child_options() -> dict[str, Any]:
+    """Arguments for `subprocess` that give a child its own group: Ctrl+C in the terminal reaches us alone, and
+    `end_group` reaches the child with everything it started."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def end_group(pid: int) -> None:
+    """Kill the child `pid` and all it started, at once. A group that is already gone is fine."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def end_own_group() -> None:
+    """Called by a child that lost its parent: take everything it started along. Does not return."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(os.getpid())], capture_output=True, check=False)
+    elif os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def settle_as_worker() -> None:
+    """Called once by a child: be polite with the processor, be the first to go when memory runs out, leave no core dump."""
+    if sys.platform == "win32":
+        below_normal = 0x4000
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+        return
+    import resource
+
+    with contextlib.suppress(OSError):
+        os.nice(5)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
+
+
+def peak_memory_bytes() -> int | None:
+    """The largest resident size this process ever had; None where the system doesn't tell."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+
+
+# -- the person -------------------------------------------------------------------------------------------------------
+
+
+def interface_languages() -> list[str]:
+    """The languages this person's system speaks, best first, as in `["vi_VN", "en"]`; empty when it doesn't say."""
+    if sys.platform == "win32":
+        buffer = ctypes.create_unicode_buffer(85)
+        if ctypes.windll.kernel32.GetUserDefaultLocaleName(buffer, 85):
+            return [buffer.value.replace("-", "_")]
+        return []
+    # The order of precedence is gettext's (GNU gettext manual, "Locale Environment Variables").
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "")
+        if value:
+            return [part.split(".")[0] for part in value.split(":") if part]
+    if sys.platform == "darwin":
+        # A program started from the Dock has none of these variables.
+        answer = subprocess.run(["defaults", "read", "-g", "AppleLocale"], capture_output=True, text=True, check=False)
+        return [answer.stdout.strip()] if answer.stdout.strip() else []
+    return []
