@@ -52,11 +52,6 @@ class Home:
         """What can be made again: thumbnails, headers. Deleting it loses nothing."""
         return self.root / "cache"
 
-    @property
-    def jobs(self) -> Path:
-        """Private folders of running children; emptied by the holder of the lock."""
-        return self.root / "cache" / "jobs"
-
 
 def home_folder() -> Path:
     """`LOCALSTORY_HOME`, or this system's usual place for a program's data."""
@@ -68,7 +63,7 @@ def open_home(root: Path | None = None) -> Home:
     """Make the folders and return them. Raises FileTrouble when the place can't be written."""
     home = Home((root or home_folder()).absolute())
     try:
-        for folder in (home.root, home.stories, home.models, home.inbox, home.logs, home.cache, home.jobs):
+        for folder in (home.root, home.stories, home.models, home.inbox, home.logs, home.cache):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileTrouble(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -83,7 +84,7 @@ class _Line:
         self._fd = os.dup(1)
         os.dup2(2, 1)
         self._lock = threading.Lock()
-        self.folder = Path.cwd()
+        self.folder = Path()
 
     def send(self, message: Message) -> None:
         line = encode(message, self.folder, "result")
@@ -99,6 +100,7 @@ def serve(make_worker: Callable[[], Worker]) -> None:
     """Speak the protocol on stdin and stdout until `close`, or until stdin ends: then the parent is gone, and so are we."""
     system.settle_as_worker()
     line = _Line()
+    start_folder = line.folder
     jobs: dict[int, Job] = {}
     lock = threading.Lock()
     todo: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -112,6 +114,8 @@ def serve(make_worker: Callable[[], Worker]) -> None:
             except OSError:
                 part = b""
             if not part:
+                if line.folder != start_folder:
+                    shutil.rmtree(line.folder, ignore_errors=True)
                 system.end_own_group()
             *whole, waiting = (waiting + part).split(b"\n")
             for text in whole:

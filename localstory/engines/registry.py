@@ -8,6 +8,9 @@ child loads engines it doesn't use.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
+
+from localstory.engines.base import FilmEngine, ImageEngine, SpeechEngine, TextEngine
 
 WORKERS: dict[str, str] = {
     "text": "localstory.engines.text.llama_worker",
@@ -23,3 +26,33 @@ def run_worker(name: str) -> int:
         return 2
     importlib.import_module(WORKERS[name]).main()
     return 0
+
+
+def open_text_engine(
+    model: Path, *, title: str = "", context_length: int | None = None, threads: int | None = None, flash_attention: bool = True
+) -> TextEngine:
+    """The embedded llama.cpp on a GGUF file. It loads itself at the first need."""
+    engine: TextEngine = importlib.import_module("localstory.engines.text.llama_cpp").LlamaCppEngine(
+        model, title=title, context_length=context_length, threads=threads, flash_attention=flash_attention
+    )
+    return engine
+
+
+def open_image_engine(name: str) -> ImageEngine:
+    """The illustrator ("builtin") or title cards ("none")."""
+    classes = {"builtin": ("builtin", "BuiltinIllustrator"), "none": ("cards", "CardPainter")}
+    module, cls = classes[name]
+    engine: ImageEngine = getattr(importlib.import_module(f"localstory.engines.image.{module}"), cls)()
+    return engine
+
+
+def open_speech_engine(voice: Path) -> SpeechEngine:
+    """Piper with the voice in an .onnx file."""
+    engine: SpeechEngine = importlib.import_module("localstory.engines.speech.piper").PiperEngine(voice)
+    return engine
+
+
+def open_film_engine() -> FilmEngine:
+    """The compositor with MoviePy and ffmpeg."""
+    engine: FilmEngine = importlib.import_module("localstory.engines.film.film").FilmMaker()
+    return engine
