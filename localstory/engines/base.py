@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+from localstory.errors import CannotContinue
 from localstory.events import Progress
+from localstory.words import mark
 
 T = TypeVar("T")
 Stream: TypeAlias = AsyncGenerator[T, None]
@@ -77,6 +79,8 @@ class TextRequest:
     """Texts that end the reply; they are not part of it."""
     json_schema: str | None = None
     """A JSON schema (as text) that the reply must satisfy."""
+    score: bool = False
+    """Also work out `Reply.mean_logprob`; costs a few per cent of the speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,23 @@ class Reply:
 
 
 TextEvent: TypeAlias = Progress | TextPiece | Reply
+
+
+class PromptTooLong(CannotContinue):
+    """The request does not fit into the context length; nothing was evaluated."""
+
+    code = "prompt_too_long"
+
+    def __init__(self, prompt_tokens: int, context_length: int) -> None:
+        super().__init__(
+            title=mark("The text is too long for this model"),
+            detail=mark("It has {prompt_tokens} tokens; the context length is {context_length}."),
+            hint=mark("Shorten the text, or choose a model with a longer context."),
+            prompt_tokens=prompt_tokens,
+            context_length=context_length,
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context_length = context_length
 
 
 class TextEngine(Protocol):

@@ -1,0 +1,113 @@
+"""A scripted writer: ships with the program, passes the contract tests, and drives tests and demos without a model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+
+from localstory.engines.base import EngineFacts, PromptTooLong, Reply, StopReason, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.engines.text.llama_cpp import check_request
+from localstory.errors import CannotContinue
+from localstory.events import Progress
+from localstory.words import mark
+
+Script = str | Sequence[str | CannotContinue] | Callable[[TextRequest], str]
+
+
+class FakeTextEngine:
+    """Says what the script says: one text always, a list one after the other (the last for ever), or what a function answers.
+
+    An error in the list is raised instead of a reply. Tokens are words; `seconds_per_token` makes it as slow as wanted.
+    """
+
+    def __init__(
+        self,
+        script: Script = "Once upon a time.",
+        *,
+        seconds_per_token: float = 0.0,
+        context_length: int = 4096,
+        parameters: int | None = None,
+        name: str = "Fake",
+    ) -> None:
+        self._script = script
+        self._seconds = seconds_per_token
+        self._context_length = context_length
+        self._parameters = parameters
+        self._name = name
+        self._turn = asyncio.Lock()
+        self.requests: list[TextRequest] = []
+
+    def describe(self) -> EngineFacts:
+        return EngineFacts("fake", "1", model=self._name, context_length=self._context_length, parameters=self._parameters)
+
+    async def reply(self, request: TextRequest) -> Stream[TextEvent]:
+        check_request(request)
+        async with self._turn:
+            prompt = request.prompt if request.prompt is not None else "\n".join(message.text for message in request.messages)
+            prompt_tokens = len(_tokens(prompt))
+            if prompt_tokens >= self._context_length:
+                raise PromptTooLong(prompt_tokens, self._context_length)
+            text = self._next(request)
+            began = time.perf_counter()
+            yield Progress(mark("Reading the text"), prompt_tokens, prompt_tokens)
+            said, stop_reason = "", "end"
+            tokens = _tokens(text)
+            count = 0
+            for token in tokens:
+                if count >= request.max_tokens:
+                    stop_reason = "length"
+                    break
+                await asyncio.sleep(self._seconds)
+                count += 1
+                said += token
+                cut = min((at for stop in request.stop if stop and (at := said.find(stop)) >= 0), default=-1)
+                if cut >= 0:
+                    before = said[: len(said) - len(token)]
+                    if cut > len(before):
+                        yield TextPiece(said[len(before) : cut])
+                    said, stop_reason = said[:cut], "stop"
+                    break
+                yield TextPiece(token)
+            seconds = time.perf_counter() - began
+            yield Reply(
+                text=said,
+                usage=Usage(prompt_tokens, 0, count),
+                timing=Timing(0.0, 0.0, seconds, min(self._seconds, seconds), (count - 1) / seconds if count > 1 and seconds > 0 else None),
+                stop_reason=_reason(stop_reason),
+                model=self._name,
+                engine="fake",
+                seed=request.sampling.seed or 0,
+                mean_logprob=-1.0 if request.score else None,
+            )
+
+    async def count_tokens(self, text: str) -> int:
+        return len(_tokens(text))
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    def _next(self, request: TextRequest) -> str:
+        self.requests.append(request)
+        if isinstance(self._script, str):
+            text = self._script
+        elif callable(self._script):
+            text = self._script(request)
+        else:
+            said = self._script[min(len(self.requests), len(self._script)) - 1]
+            if isinstance(said, CannotContinue):
+                raise said
+            text = said
+        if request.json_schema is not None:
+            json.loads(request.json_schema)
+        return text
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _reason(word: str) -> StopReason:
+    return "end" if word == "end" else "stop" if word == "stop" else "length"

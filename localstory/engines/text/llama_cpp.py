@@ -1,0 +1,209 @@
+"""The embedded llama.cpp as a TextEngine: our side of `llama_worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from localstory.children.host import Child, WorkFailed
+from localstory.engines.base import EngineFacts, PromptTooLong, Reply, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.errors import BadRequest, CannotContinue, FileTrouble
+from localstory.events import Progress
+from localstory.gguf.header import Header, check_file
+from localstory.hardware.cores import worker_threads
+from localstory.words import mark
+
+log = logging.getLogger(__name__)
+
+DEFAULT_CONTEXT_LENGTH = 8192
+"""Used when nobody chose: enough for long chats, and the KV cache of a small model stays under 200 MB."""
+
+_STAGES = {"load": mark("Loading the model"), "prompt": mark("Reading the text")}
+
+
+class ModelRefused(CannotContinue):
+    """The engine will not load this file."""
+
+    code = "bad_model"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            title=mark("The engine could not load this model"),
+            detail=mark("{path}: {reason}"),
+            hint=mark("Download the file again, or choose another model."),
+            path=path,
+            reason=reason,
+        )
+
+
+class NotEnoughMemory(CannotContinue):
+    """Not enough memory for the context."""
+
+    code = "out_of_memory"
+
+    def __init__(self, context_length: int) -> None:
+        super().__init__(
+            title=mark("Not enough memory for this model"),
+            detail=mark("The engine could not reserve memory for a context length of {context_length} tokens."),
+            hint=mark("Choose a shorter context length or a smaller model, or close other programs."),
+            context_length=context_length,
+        )
+
+
+class LlamaCppEngine:
+    """llama.cpp in a child process, with one GGUF file. One reply at a time; further ones wait their turn."""
+
+    def __init__(
+        self, model: Path, *, title: str = "", context_length: int | None = None, threads: int | None = None, flash_attention: bool = True, gpu_layers: int = 0
+    ) -> None:
+        self._path = model.absolute()
+        self._title = title or model.stem
+        self._load_args: dict[str, Any] = {
+            "path": str(self._path),
+            "context_length": context_length or DEFAULT_CONTEXT_LENGTH,
+            "threads": threads or worker_threads(),
+            "flash_attention": flash_attention,
+            "gpu_layers": gpu_layers,
+        }
+        self._child = Child("text", about=str(self._path))
+        self._loaded: dict[str, Any] | None = None
+        self._loaded_pid: int | None = None
+        self._header: Header | None = None
+        self._turn = asyncio.Lock()
+
+    def describe(self) -> EngineFacts:
+        """What is known without loading; the header's facts once it was read."""
+        try:
+            library = version("llama-cpp-python")
+        except PackageNotFoundError:
+            library = ""
+        header = self._header
+        return EngineFacts(
+            name="llama_cpp",
+            version=library,
+            model=self._title,
+            context_length=int(self._loaded["context_length"]) if self._loaded else None,
+            parameters=header.parameters if header else None,
+            details={name: value for name, value in self._load_args.items() if name != "path"},
+        )
+
+    async def reply(self, request: TextRequest) -> Stream[TextEvent]:
+        """Stream the reply. Raises PromptTooLong, ModelRefused, NotEnoughMemory, BadRequest, FileTrouble, ChildDied."""
+        check_request(request)
+        seed = request.sampling.seed if request.sampling.seed is not None else secrets.randbits(32)
+        args: dict[str, Any] = {
+            "prompt": request.prompt,
+            "messages": [{"role": message.role, "content": message.text} for message in request.messages],
+            "max_tokens": request.max_tokens,
+            "sampling": asdict(request.sampling) | {"seed": seed},
+            "stop": list(request.stop),
+            "json_schema": request.json_schema,
+            "score": request.score,
+            "exact": request.sampling.seed is not None,
+        }
+        async with self._turn:
+            async with contextlib.aclosing(self._load()) as loading:
+                async for progress in loading:
+                    yield progress
+            try:
+                async with contextlib.aclosing(self._child.run("reply", args)) as messages:
+                    async for message in messages:
+                        if message["type"] == "piece":
+                            yield TextPiece(str(message["text"]))
+                        elif message["type"] == "progress":
+                            yield _progress(message)
+                        else:
+                            yield self._ended(message["result"], seed)
+            except WorkFailed as failure:
+                raise self._reason(failure) from failure
+
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens this text is; loads the model if need be."""
+        async with self._turn:
+            async with contextlib.aclosing(self._load()) as loading:
+                async for _progress_event in loading:
+                    pass
+            async with contextlib.aclosing(self._child.run("count", {"text": text})) as messages:
+                async for message in messages:
+                    if message["type"] == "done":
+                        return int(message["result"]["tokens"])
+        raise AssertionError("a run always ends with done or raises")
+
+    async def close(self) -> None:
+        """End the child and free its memory."""
+        await self._child.close()
+        self._loaded = None
+
+    async def _load(self) -> Stream[Progress]:
+        if self._loaded is not None and self._child.is_running and self._child.pid == self._loaded_pid:
+            return
+        self._loaded = None
+        self._header = await asyncio.to_thread(check_file, self._path)
+        await self._child.start()
+        try:
+            async with contextlib.aclosing(self._child.load(self._load_args)) as messages:
+                async for message in messages:
+                    if message["type"] == "progress":
+                        yield _progress(message)
+                    elif message["type"] == "done":
+                        self._loaded, self._loaded_pid = message["result"], self._child.pid
+        except WorkFailed as failure:
+            raise self._reason(failure) from failure
+
+    def _ended(self, result: dict[str, Any], seed: int) -> Reply:
+        if result["notice"]:
+            log.warning("%s: %s; ChatML is used instead", self._title, result["notice"])
+        return Reply(
+            text=str(result["text"]),
+            usage=Usage(result["prompt_tokens"], result["reused_tokens"], result["generated_tokens"]),
+            timing=Timing(result["load_s"], result["prompt_s"], result["generate_s"], result["first_token_s"], result["tokens_per_second"]),
+            stop_reason=result["stop_reason"],
+            model=self._title,
+            engine="llama_cpp",
+            seed=seed,
+            mean_logprob=result["mean_logprob"],
+        )
+
+    def _reason(self, failure: WorkFailed) -> CannotContinue:
+        values = failure.reason_values
+        match failure.reason:
+            case "prompt_too_long":
+                return PromptTooLong(int(values["prompt_tokens"]), int(values["context_length"]))
+            case "load_failed":
+                return ModelRefused(str(self._path), str(values.get("reason", "")))
+            case "no_context":
+                return NotEnoughMemory(int(values["context_length"]))
+            case "out_of_memory":
+                return NotEnoughMemory(int(self._load_args["context_length"]))
+            case "bad_schema":
+                return BadRequest(
+                    title=mark("This JSON schema can't be used"),
+                    detail=mark("{reason}"),
+                    hint=mark("Check the schema; references to other files are not followed."),
+                    reason=values.get("reason", ""),
+                )
+            case "file_trouble":
+                return FileTrouble(
+                    title=mark("The model's file can't be read"), detail=mark("{path}: {reason}"), path=str(self._path), reason=values.get("reason", "")
+                )
+            case _:
+                return failure
+
+
+def check_request(request: TextRequest) -> None:
+    """Refuse what makes no sense before any work. Raises BadRequest."""
+    if (request.prompt is None) == (not request.messages):
+        raise BadRequest(title=mark("Nothing to answer"), detail=mark("A request needs either messages or a text to go on with."))
+    if request.max_tokens < 1:
+        raise BadRequest(title=mark("The length must be at least one token"), detail=mark("{given} was asked for."), given=request.max_tokens)
+
+
+def _progress(message: dict[str, Any]) -> Progress:
+    stage = str(message["stage"])
+    return Progress(_STAGES.get(stage, stage), float(message["done"]), float(message["of"]))

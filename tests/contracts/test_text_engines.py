@@ -1,0 +1,70 @@
+"""The text engines we have, held to the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from localstory.engines.base import Sampling, TextEngine, TextRequest
+from localstory.engines.text.fake import FakeTextEngine
+from localstory.engines.text.llama_cpp import LlamaCppEngine
+from localstory.events import Progress
+from tests.conftest import worker_processes
+from tests.contracts.text_contract import ASK, TextEngineContract, cancel_seconds, reply_to
+
+LONG = "The sea is a very large body of salt water that goes up and down and up and down, again and again. " * 60
+
+
+class TestFakeTextEngine(TextEngineContract):
+    @pytest.fixture
+    def engine(self) -> TextEngine:
+        return FakeTextEngine("The sea is wide, Mai 🐉 said. It is đẹp. " * 300, seconds_per_token=0.001)
+
+
+class _RealContract(TextEngineContract):
+    @pytest.fixture
+    async def engine(self, model: Path) -> AsyncIterator[TextEngine]:
+        engine = LlamaCppEngine(model)
+        await reply_to(engine, TextRequest(prompt="a", max_tokens=1))
+        yield engine
+        await engine.close()
+        assert not worker_processes()
+
+    async def test_stops_within_half_a_second_of_cancel_in_the_middle_of_a_prompt_batch(self, engine: TextEngine) -> None:
+        # The first progress of a prompt comes after its first batch: we are inside the second, which takes about a second.
+        request = TextRequest(prompt=LONG, max_tokens=4, sampling=Sampling(seed=1))
+        assert await cancel_seconds(engine, request, after=Progress, delay=0.15) < 0.5
+
+    async def test_a_cold_and_a_warm_prompt_of_many_batches_give_the_same_text(self, engine: TextEngine) -> None:
+        request = TextRequest(prompt=LONG, max_tokens=12, sampling=Sampling(seed=5, temperature=1.0))
+        cold = await reply_to(engine, request)
+        warm = await reply_to(engine, request)
+        assert warm.text == cold.text
+        assert cold.usage.reused_tokens == 0 or cold.usage.reused_tokens < warm.usage.reused_tokens
+
+    async def test_without_a_seed_the_whole_prefix_is_reused(self, engine: TextEngine) -> None:
+        request = TextRequest(prompt=LONG[:800], max_tokens=2)
+        await reply_to(engine, request)
+        reply = await reply_to(engine, request)
+        assert reply.usage.reused_tokens >= reply.usage.prompt_tokens - 1 or "gemma" in reply.model
+
+
+class TestSmolLM2(_RealContract):
+    @pytest.fixture
+    def model(self, smollm2: Path) -> Path:
+        return smollm2
+
+
+class TestGemma3(_RealContract):
+    @pytest.fixture
+    def model(self, gemma3: Path) -> Path:
+        return gemma3
+
+
+async def test_stops_within_half_a_second_of_cancel_while_loading(gemma3: Path) -> None:
+    engine = LlamaCppEngine(gemma3)
+    assert await cancel_seconds(engine, ASK, after=Progress) < 0.5
+    await engine.close()
+    assert not worker_processes()

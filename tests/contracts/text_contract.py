@@ -1,0 +1,132 @@
+"""What every text engine promises. Subclass it and give it an `engine` fixture."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+
+import pytest
+
+from localstory.engines.base import Message, PromptTooLong, Reply, Sampling, TextEngine, TextEvent, TextPiece, TextRequest
+from localstory.errors import BadRequest
+from localstory.events import Progress
+
+ASK = TextRequest(messages=(Message("user", "Tell me about the sea."),), max_tokens=24, sampling=Sampling(seed=7))
+
+
+async def collect(engine: TextEngine, request: TextRequest) -> list[TextEvent]:
+    async with contextlib.aclosing(engine.reply(request)) as events:
+        return [event async for event in events]
+
+
+async def reply_to(engine: TextEngine, request: TextRequest) -> Reply:
+    last = (await collect(engine, request))[-1]
+    assert isinstance(last, Reply)
+    return last
+
+
+async def cancel_seconds(engine: TextEngine, request: TextRequest, *, after: type[object], delay: float = 0.0) -> float:
+    """Start, wait for the first event of the kind `after`, cancel, and say how long it took until the engine was idle."""
+    met = asyncio.Event()
+
+    async def work() -> None:
+        async with contextlib.aclosing(engine.reply(request)) as events:
+            async for event in events:
+                if isinstance(event, after):
+                    met.set()
+
+    task = asyncio.create_task(work())
+    await asyncio.wait_for(met.wait(), 60)
+    await asyncio.sleep(delay)
+    began = time.perf_counter()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return time.perf_counter() - began
+
+
+class TextEngineContract:
+    """Streams in order, stops soon, says why it failed, same seed same text, any letters, empty prompt, honest limits."""
+
+    async def test_the_pieces_in_order_are_the_reply(self, engine: TextEngine) -> None:
+        events = await collect(engine, ASK)
+        said = "".join(event.text for event in events if isinstance(event, TextPiece))
+        assert isinstance(events[-1], Reply)
+        assert said == events[-1].text != ""
+        assert sum(isinstance(event, Reply) for event in events) == 1
+
+    async def test_usage_counts_what_was_written(self, engine: TextEngine) -> None:
+        reply = await reply_to(engine, ASK)
+        assert 0 < reply.usage.generated_tokens <= 24
+        assert reply.usage.prompt_tokens > 0
+        assert 0 <= reply.usage.reused_tokens < reply.usage.prompt_tokens
+        if reply.stop_reason == "length":
+            assert reply.usage.generated_tokens == 24
+
+    async def test_stops_within_half_a_second_of_cancel_while_writing(self, engine: TextEngine) -> None:
+        assert await cancel_seconds(engine, replace(ASK, max_tokens=4000), after=TextPiece) < 0.5
+
+    async def test_answers_again_after_a_cancel(self, engine: TextEngine) -> None:
+        before = await reply_to(engine, ASK)
+        await cancel_seconds(engine, replace(ASK, max_tokens=4000), after=TextPiece)
+        assert (await reply_to(engine, ASK)).text == before.text
+
+    async def test_closing_the_stream_early_leaves_the_engine_ready(self, engine: TextEngine) -> None:
+        async with contextlib.aclosing(engine.reply(ASK)) as events:
+            async for event in events:
+                if isinstance(event, TextPiece):
+                    break
+        assert (await reply_to(engine, ASK)).text
+
+    async def test_the_same_seed_gives_the_same_text(self, engine: TextEngine) -> None:
+        first = await reply_to(engine, ASK)
+        await reply_to(engine, replace(ASK, messages=(Message("user", "Something else in between, and longer than before."),)))
+        assert (await reply_to(engine, ASK)).text == first.text
+
+    async def test_vietnamese_and_emoji_pass_whole(self, engine: TextEngine) -> None:
+        request = replace(ASK, messages=(Message("user", "Kể chuyện con đường về nhà Ặ ỡ 🐉👩‍👩‍👧 \x00 end"),))
+        events = await collect(engine, request)
+        assert not any("\ufffd" in event.text for event in events[:-2] if isinstance(event, TextPiece))
+
+    async def test_an_empty_prompt_is_answered(self, engine: TextEngine) -> None:
+        assert isinstance(await reply_to(engine, TextRequest(prompt="", max_tokens=4, sampling=Sampling(seed=1))), Reply)
+        assert isinstance(await reply_to(engine, replace(ASK, messages=(Message("user", ""),), max_tokens=4)), Reply)
+
+    async def test_a_prompt_longer_than_the_window_is_refused_with_both_numbers(self, engine: TextEngine) -> None:
+        with pytest.raises(PromptTooLong) as refusal:
+            await collect(engine, TextRequest(prompt="word " * 100_000, max_tokens=4))
+        assert refusal.value.prompt_tokens >= 100_000
+        assert refusal.value.context_length == engine.describe().context_length
+        assert str(refusal.value.prompt_tokens) in str(refusal.value) and str(refusal.value.context_length) in str(refusal.value)
+
+    async def test_a_stop_text_ends_the_reply_and_is_not_in_it(self, engine: TextEngine) -> None:
+        whole = (await reply_to(engine, ASK)).text
+        stop = whole[len(whole) // 2 : len(whole) // 2 + 3]
+        cut = await reply_to(engine, replace(ASK, stop=("no such text", stop)))
+        assert cut.text == whole[: whole.index(stop)]
+        assert cut.stop_reason == "stop"
+
+    async def test_nothing_or_both_to_answer_is_a_bad_request(self, engine: TextEngine) -> None:
+        for request in (TextRequest(), TextRequest(prompt="a", messages=(Message("user", "b"),)), TextRequest(prompt="a", max_tokens=0)):
+            with pytest.raises(BadRequest):
+                await collect(engine, request)
+
+    async def test_two_requests_at_once_both_come_back_whole(self, engine: TextEngine) -> None:
+        alone = (await reply_to(engine, ASK)).text
+        both = await asyncio.gather(reply_to(engine, ASK), reply_to(engine, ASK))
+        assert [reply.text for reply in both] == [alone, alone]
+
+    async def test_progress_goes_forward(self, engine: TextEngine) -> None:
+        events = await collect(engine, ASK)
+        stages: dict[str, float] = {}
+        for event in events:
+            if isinstance(event, Progress) and event.share is not None:
+                assert event.share >= stages.get(event.stage, 0.0)
+                stages[event.stage] = event.share
+
+    async def test_closing_twice_is_harmless(self, engine: TextEngine) -> None:
+        await reply_to(engine, replace(ASK, max_tokens=2))
+        await engine.close()
+        await engine.close()
