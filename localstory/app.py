@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 
 from localstory import models, words
+from localstory.chats import Chats
+from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.registry import open_text_engine
 from localstory.events import Hub
@@ -24,6 +26,9 @@ class App:
         self.runtime = Runtime()
         self.settings: Settings = read_settings(home.settings_file)
         self._lock = lock
+        self._closed = False
+        self.chats = Chats(Database(home.database), self.hub)
+        """`await chats.open()` first; it needs the right to write (`open_app(writes=True)`)."""
         self._text_engines: dict[Path, TextEngine] = {}
 
     def change_settings(self, settings: Settings) -> None:
@@ -43,6 +48,11 @@ class App:
 
     def close(self) -> None:
         """End the children, the jobs and the loop, give the lock back. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        # Chats first: a reply that is being written keeps its words only while the database is open.
+        self.runtime.run(self.chats.close())
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())
         self._text_engines.clear()

@@ -1,1 +1,5 @@
 """Chats: an immutable tree of messages, kept in SQLite."""
+
+from localstory.chats.service import Chats
+
+__all__ = ["Chats"]

@@ -1,1 +1,5 @@
 """SQLite: the one connection that writes, the ones that read, and migrations."""
+
+from localstory.db.connection import Database, DatabaseTrouble, NewerDatabase
+
+__all__ = ["Database", "DatabaseTrouble", "NewerDatabase"]

@@ -1,0 +1,309 @@
+"""Chats that lose nothing: what was said is on the disk before a model hears it, and a reply is kept as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from localstory import words
+from localstory.chats import store
+from localstory.chats.store import Chat
+from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
+from localstory.db import Database
+from localstory.engines.base import Message, Reply, Sampling, TextEngine, TextPiece, TextRequest
+from localstory.errors import BadRequest, CannotContinue, Size, mark
+from localstory.events import Changed, Hub, Progress
+from localstory.words import Told
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.5
+"""At most this much of a streamed reply is lost when the power goes."""
+DEFAULTS: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "repeat_penalty": 1.1, "max_tokens": 1024}
+"""What a chat asks of the model unless it says otherwise; a light penalty keeps small models from going round in circles."""
+
+_OUR_BUG = mark("Something went wrong inside localstory")
+_OUR_BUG_HINT = mark("Try again. If it happens again, please report it with the details.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The next words of a reply that is being written."""
+
+    chat_id: ChatId
+    message_id: MessageId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a reply has no words yet: the model loads, the question is read."""
+
+    chat_id: ChatId
+    message_id: MessageId
+    progress: Progress
+
+
+def record(error: BaseException) -> dict[str, Any]:
+    """An error as it is kept with a message: templates and values, so that it can be worded in any language later."""
+    if isinstance(error, CannotContinue):
+        values = {name: {"size_bytes": value.bytes} if isinstance(value, Size) else value for name, value in error.values.items()}
+        values = json.loads(json.dumps(values, default=str))
+        return {"code": error.code, "title": error.title, "detail": error.detail, "hint": error.hint, "values": values}
+    details = "".join(traceback.format_exception(error))
+    return {"code": "bug", "title": _OUR_BUG, "detail": "", "hint": _OUR_BUG_HINT, "values": {}, "details": details}
+
+
+def told(trouble: dict[str, Any]) -> Told:
+    """Word a kept error in the language in use."""
+    values = {name: Size(value["size_bytes"]) if isinstance(value, dict) and "size_bytes" in value else value for name, value in trouble["values"].items()}
+    return Told(*(words.fill(trouble[part], values) for part in ("title", "detail", "hint")))
+
+
+class Chats:
+    """The chats of one home folder. Plain methods are quick reads for any thread; the async ones belong to the loop."""
+
+    def __init__(self, database: Database, hub: Hub, now: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
+        self._database = database
+        self._hub = hub
+        self._now = now
+        self._writing: dict[ChatId, asyncio.Task[Any]] = {}
+        self._live: dict[MessageId, str] = {}
+
+    # -- quick reads ---------------------------------------------------------------------------------------------------
+
+    def all(self) -> list[Chat]:
+        """Every chat, last used first."""
+        return self._database.read(store.chats)
+
+    def get(self, chat_id: ChatId) -> Chat | None:
+        """One chat, or None when it is gone."""
+        return self._database.read(lambda connection: store.chat(connection, chat_id))
+
+    def tree(self, chat_id: ChatId) -> Tree:
+        """All messages of a chat; a reply that is being written has the words it has so far."""
+        messages = self._database.read(lambda connection: store.messages(connection, chat_id))
+        return Tree(self._with_live_text(message) for message in messages)
+
+    def _with_live_text(self, message: ChatMessage) -> ChatMessage:
+        text = self._live.get(message.id)
+        if text is None or message.state != "streaming":
+            return message
+        return ChatMessage(**{**{name: getattr(message, name) for name in ChatMessage.__slots__}, "text": text})
+
+    def is_writing(self, chat_id: ChatId) -> bool:
+        """True while a reply is being written in this chat."""
+        return chat_id in self._writing
+
+    # -- what changes --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the database. Replies that a killed program left unfinished keep their text and are "stopped"."""
+        await asyncio.to_thread(self._database.open)
+        if self._database.read_only_because is None:
+
+            def tidy(connection: Any) -> None:
+                store.stop_streaming(connection, self._now())
+                store.drop_empty(connection)
+
+            await self._database.write(tidy)
+        self._hub.publish(Changed("chats"))
+
+    @property
+    def read_only_because(self) -> CannotContinue | None:
+        """Why nothing can be changed here, or None."""
+        return self._database.read_only_because
+
+    async def new(self) -> ChatId:
+        """An empty chat."""
+        chat_id = await self._database.write(lambda connection: store.add_chat(connection, self._now()))
+        self._hub.publish(Changed("chats", (chat_id,)))
+        return chat_id
+
+    async def say(self, chat_id: ChatId | None, text: str) -> tuple[ChatId, MessageId]:
+        """Put the person's words at the end of a chat (None: a new one) and clear its draft; they are on the disk when
+        this returns. Raises BadRequest for words that are none."""
+        if not text.strip():
+            raise BadRequest(title=mark("There is nothing to send"), hint=mark("Write something first."))
+
+        def work(connection: Any) -> tuple[ChatId, MessageId]:
+            here = store.chat(connection, chat_id) if chat_id is not None else None
+            if here is None:
+                where, tip = store.add_chat(connection, self._now(), title_from(text)), None
+            else:
+                where, tip = here.id, here.tip_id
+                store.set_words(connection, where, draft="", **({} if here.title else {"title": title_from(text)}))
+            return where, store.add_message(connection, where, tip, "user", text, "finished", self._now())
+
+        said = await self._database.write(work)
+        self._hub.publish(Changed("chats", (said[0],)))
+        return said
+
+    async def reply(self, chat_id: ChatId, engine: TextEngine, *, report: Callable[[Progress], None] | None = None) -> MessageId:
+        """Let the model answer at the chat's tip; streams `Wrote` and `Waiting` through the hub.
+
+        Returns the reply's id when it is finished. An error of the engine is kept with the message (state "failed") and
+        raised; cancelling keeps the words so far (state "stopped"). One reply per chat at a time: BadRequest otherwise.
+        """
+        chat = self.get(chat_id)
+        tree = self.tree(chat_id)
+        path = tree.path(chat.tip_id if chat else None)
+        while path and path[-1].role == "assistant":
+            path.pop()
+        if chat is None or not path:
+            raise BadRequest(title=mark("There is nothing to answer"), hint=mark("Write something first."))
+        return await self._answer(chat, path, engine, report)
+
+    async def regenerate(self, message_id: MessageId, engine: TextEngine, *, report: Callable[[Progress], None] | None = None) -> MessageId:
+        """Another try at a reply: a sibling of it; the old one stays. Otherwise like `reply`."""
+        message = self._database.read(lambda connection: store.message(connection, message_id))
+        chat = self.get(message.chat_id) if message else None
+        if message is None or chat is None or message.role != "assistant":
+            raise BadRequest(title=mark("Only a reply can be written again"))
+        path = self.tree(chat.id).path(message.parent_id)
+        return await self._answer(chat, path, engine, report)
+
+    async def _answer(self, chat: Chat, path: list[ChatMessage], engine: TextEngine, report: Callable[[Progress], None] | None) -> MessageId:
+        if chat.id in self._writing:
+            raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
+        task = asyncio.current_task()
+        assert task is not None
+        self._writing[chat.id] = task
+        try:
+            facts = engine.describe()
+
+            def begin(connection: Any) -> MessageId:
+                return store.add_message(connection, chat.id, path[-1].id, "assistant", "", "streaming", self._now(), model=facts.model, engine=facts.name)
+
+            begun = asyncio.wrap_future(self._database.submit(begin))
+            try:
+                message_id = await asyncio.shield(begun)
+            except asyncio.CancelledError:
+                # Stopped in the very moment it began: the row is there or will be, and must not stay "streaming".
+                end = partial(store.finish, message_id=await begun, text="", state="stopped", now=self._now(), made_of={}, trouble=None)
+                await self._database.write(end)
+                raise
+            self._live[message_id] = ""
+            self._hub.publish(Changed("chats", (chat.id,)))
+            try:
+                await self._stream(chat, message_id, request_for(chat, path), engine, report)
+            finally:
+                self._live.pop(message_id, None)
+        finally:
+            self._writing.pop(chat.id, None)
+            self._hub.publish(Changed("chats", (chat.id,)))
+        return message_id
+
+    async def _stream(
+        self, chat: Chat, message_id: MessageId, request: TextRequest, engine: TextEngine, report: Callable[[Progress], None] | None
+    ) -> None:
+        flushed = time.monotonic()
+        state: MessageState = "stopped"
+        made_of: dict[str, Any] = {}
+        trouble: dict[str, Any] | None = None
+        try:
+            async with contextlib.aclosing(engine.reply(request)) as events:
+                async for event in events:
+                    if isinstance(event, TextPiece):
+                        self._live[message_id] += event.text
+                        self._hub.publish(Wrote(chat.id, message_id, event.text))
+                        if time.monotonic() - flushed >= FLUSH_SECONDS:
+                            await self._database.write(partial(store.flush_text, message_id=message_id, text=self._live[message_id]))
+                            flushed = time.monotonic()
+                    elif isinstance(event, Reply):
+                        made_of = made_of_reply(event)
+                        state = "finished"
+                    else:
+                        self._hub.publish(Waiting(chat.id, message_id, event))
+                        if report is not None:
+                            report(event)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            state, trouble = "failed", record(error)
+            raise
+        finally:
+            text = self._live[message_id]
+            end = partial(store.finish, message_id=message_id, text=text, state=state, now=self._now(), made_of=made_of, trouble=trouble)
+            await self._database.write(end)
+
+    async def stop(self, chat_id: ChatId) -> None:
+        """Stop the reply that is being written; its words are kept. Nothing to stop is fine. Returns when it has ended."""
+        task = self._writing.get(chat_id)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def choose(self, message_id: MessageId) -> None:
+        """Go to the branch through this message, as far down as it goes."""
+        message = self._database.read(lambda connection: store.message(connection, message_id))
+        if message is None:
+            return
+        tip = self.tree(message.chat_id).tip_below(message_id)
+        await self._database.write(lambda connection: store.set_tip(connection, message.chat_id, tip))
+        self._hub.publish(Changed("chats", (message.chat_id,)))
+
+    async def keep_draft(self, chat_id: ChatId | None, text: str) -> ChatId | None:
+        """Keep what stands in the input, unsent; makes a chat for it when there is none. Returns the chat."""
+        if chat_id is None and not text.strip():
+            return None
+        made = chat_id is None
+
+        def work(connection: Any) -> ChatId:
+            where = store.add_chat(connection, self._now()) if chat_id is None else chat_id
+            store.set_words(connection, where, draft=text)
+            return where
+
+        where = await self._database.write(work)
+        if made:
+            self._hub.publish(Changed("chats", (where,)))
+        return where
+
+    async def change(self, chat_id: ChatId, *, parameters: dict[str, Any] | None = None, **given: str) -> None:
+        """Set any of title, model, system_prompt, parameters."""
+        if parameters is not None:
+            given["parameters"] = json.dumps(parameters)
+        await self._database.write(lambda connection: store.set_words(connection, chat_id, **given))
+        self._hub.publish(Changed("chats", (chat_id,)))
+
+    async def delete(self, chat_id: ChatId) -> None:
+        """Take a chat out of sight; `undelete` brings it back."""
+        await self.stop(chat_id)
+        await self._database.write(lambda connection: store.set_deleted(connection, chat_id, self._now()))
+        self._hub.publish(Changed("chats", (chat_id,)))
+
+    async def undelete(self, chat_id: ChatId) -> None:
+        """Undo `delete`."""
+        await self._database.write(lambda connection: store.set_deleted(connection, chat_id, None))
+        self._hub.publish(Changed("chats", (chat_id,)))
+
+    async def close(self) -> None:
+        """Stop every reply, keep its words, close the database. Closing twice is harmless."""
+        for chat_id in list(self._writing):
+            await self.stop(chat_id)
+        await asyncio.to_thread(self._database.close)
+
+
+def request_for(chat: Chat, path: list[ChatMessage]) -> TextRequest:
+    """What the model is asked: the chat's system prompt and the messages up to the question. Pure.
+
+    Replies that failed without a word say nothing and are left out.
+    """
+    messages = [Message("system", chat.system_prompt)] if chat.system_prompt.strip() else []
+    messages += [Message(message.role, message.text) for message in path if message.text]
+    chosen = DEFAULTS | chat.parameters
+    sampling = Sampling(temperature=chosen["temperature"], top_p=chosen["top_p"], repeat_penalty=chosen["repeat_penalty"], seed=chosen.get("seed"))
+    return TextRequest(messages=tuple(messages), max_tokens=chosen["max_tokens"], sampling=sampling)
+
+
+def made_of_reply(reply: Reply) -> dict[str, Any]:
+    """What is kept of how a reply came about."""
+    return {"usage": asdict(reply.usage), "timing": asdict(reply.timing), "stop_reason": reply.stop_reason, "seed": reply.seed}

@@ -1,0 +1,149 @@
+"""The SQL of chats, and nothing else: each function takes a connection and works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from typing import Any, cast
+
+from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState
+from localstory.engines.base import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat without its messages. Times are milliseconds since 1970, UTC."""
+
+    id: ChatId
+    uid: str
+    title: str
+    tip_id: MessageId | None
+    draft: str
+    model: str
+    """The model chosen for it, a path; empty means the one of the settings."""
+    system_prompt: str
+    parameters: dict[str, Any]
+    created_at: int
+    used_at: int
+
+
+_CHAT = "id, uid, title, tip_id, draft, model, system_prompt, parameters, created_at, used_at"
+_MESSAGE = "id, uid, chat_id, parent_id, role, text, state, model, engine, made_of, trouble, created_at, finished_at"
+
+
+def _chat(row: tuple[Any, ...]) -> Chat:
+    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], json.loads(row[7]), row[8], row[9])
+
+
+def _message(row: tuple[Any, ...]) -> ChatMessage:
+    return ChatMessage(
+        MessageId(row[0]), row[1], ChatId(row[2]), row[3], cast(Role, row[4]), row[5], cast(MessageState, row[6]), row[7], row[8],
+        json.loads(row[9]), json.loads(row[10]) if row[10] else None, row[11], row[12],
+    )  # fmt: skip
+
+
+def storable(text: str) -> str:
+    """Text SQLite can hold byte for byte: lone surrogates (half an emoji) become U+FFFD."""
+    return text.encode("utf-8", "replace").decode("utf-8") if any("\ud800" <= letter <= "\udfff" for letter in text) else text
+
+
+def chats(connection: sqlite3.Connection) -> list[Chat]:
+    """Every chat that is not deleted, last used first."""
+    return [_chat(row) for row in connection.execute(f"SELECT {_CHAT} FROM chat WHERE deleted_at IS NULL ORDER BY used_at DESC, id DESC")]
+
+
+def chat(connection: sqlite3.Connection, chat_id: ChatId) -> Chat | None:
+    row = connection.execute(f"SELECT {_CHAT} FROM chat WHERE id = ? AND deleted_at IS NULL", (chat_id,)).fetchone()
+    return _chat(row) if row else None
+
+
+def messages(connection: sqlite3.Connection, chat_id: ChatId) -> list[ChatMessage]:
+    """Every message of a chat that is not deleted, in all branches, by id."""
+    query = f"SELECT {_MESSAGE} FROM message WHERE chat_id = ? AND deleted_at IS NULL ORDER BY id"
+    return [_message(row) for row in connection.execute(query, (chat_id,))]
+
+
+def message(connection: sqlite3.Connection, message_id: MessageId) -> ChatMessage | None:
+    row = connection.execute(f"SELECT {_MESSAGE} FROM message WHERE id = ? AND deleted_at IS NULL", (message_id,)).fetchone()
+    return _message(row) if row else None
+
+
+def add_chat(connection: sqlite3.Connection, now: int, title: str = "") -> ChatId:
+    cursor = connection.execute("INSERT INTO chat (uid, title, created_at, used_at) VALUES (?, ?, ?, ?)", (uuid.uuid4().hex, storable(title), now, now))
+    return ChatId(cast(int, cursor.lastrowid))
+
+
+def add_message(
+    connection: sqlite3.Connection,
+    chat_id: ChatId,
+    parent_id: MessageId | None,
+    role: Role,
+    text: str,
+    state: MessageState,
+    now: int,
+    *,
+    model: str = "",
+    engine: str = "",
+) -> MessageId:
+    """Add a message and make it the chat's tip."""
+    cursor = connection.execute(
+        "INSERT INTO message (uid, chat_id, parent_id, role, text, state, model, engine, created_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (uuid.uuid4().hex, chat_id, parent_id, role, storable(text), state, model, engine, now, None if state == "streaming" else now),
+    )
+    message_id = MessageId(cast(int, cursor.lastrowid))
+    connection.execute("UPDATE chat SET tip_id = ?, used_at = max(used_at, ?) WHERE id = ?", (message_id, now, chat_id))
+    return message_id
+
+
+def flush_text(connection: sqlite3.Connection, message_id: MessageId, text: str) -> None:
+    """Keep what a streaming message has so far."""
+    connection.execute("UPDATE message SET text = ? WHERE id = ? AND state = 'streaming'", (storable(text), message_id))
+
+
+def finish(
+    connection: sqlite3.Connection,
+    message_id: MessageId,
+    text: str,
+    state: MessageState,
+    now: int,
+    made_of: dict[str, Any],
+    trouble: dict[str, Any] | None,
+) -> None:
+    """The last change of a streaming message."""
+    connection.execute(
+        "UPDATE message SET text = ?, state = ?, finished_at = ?, made_of = ?, trouble = ? WHERE id = ? AND state = 'streaming'",
+        (storable(text), state, now, json.dumps(made_of), json.dumps(trouble) if trouble else "", message_id),
+    )
+
+
+def stop_streaming(connection: sqlite3.Connection, now: int) -> list[MessageId]:
+    """What a killed program left half-written keeps its text and becomes "stopped"; returns which."""
+    found = [MessageId(row[0]) for row in connection.execute("SELECT id FROM message WHERE state = 'streaming'")]
+    connection.execute("UPDATE message SET state = 'stopped', finished_at = ? WHERE state = 'streaming'", (now,))
+    return found
+
+
+def set_tip(connection: sqlite3.Connection, chat_id: ChatId, tip: MessageId) -> None:
+    connection.execute("UPDATE chat SET tip_id = ? WHERE id = ?", (tip, chat_id))
+
+
+def set_words(connection: sqlite3.Connection, chat_id: ChatId, **words: str) -> None:
+    """Set any of title, draft, model, system_prompt, parameters (JSON)."""
+    unknown = set(words) - {"title", "draft", "model", "system_prompt", "parameters"}
+    if unknown:
+        raise ValueError(f"no such column: {unknown}")
+    for column, value in words.items():
+        connection.execute(f"UPDATE chat SET {column} = ? WHERE id = ?", (storable(value), chat_id))
+
+
+def set_deleted(connection: sqlite3.Connection, chat_id: ChatId, deleted_at: int | None) -> None:
+    connection.execute("UPDATE chat SET deleted_at = ? WHERE id = ?", (deleted_at, chat_id))
+
+
+def drop_empty(connection: sqlite3.Connection) -> None:
+    """Forget chats that never held a word: no message, no draft, no title, no system prompt."""
+    connection.execute(
+        "DELETE FROM chat WHERE draft = '' AND title = '' AND system_prompt = '' AND NOT EXISTS (SELECT 1 FROM message WHERE message.chat_id = chat.id)"
+    )

@@ -1,0 +1,206 @@
+"""The one connection that writes, in a thread of its own, and read-only connections for quick reads.
+
+SQLite before 3.51.3 can damage a WAL database when two connections write or checkpoint at once
+(sqlite.org/wal.html#walresetbug), and Python often links an older one. So exactly one connection writes, in the process
+that holds `home.lock`. Nobody else calls `sqlite3.connect` (tests/core/db looks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from localstory.db import migrate
+from localstory.errors import CannotContinue
+from localstory.words import mark
+
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA mmap_size = 0",
+)
+
+
+class DatabaseTrouble(CannotContinue):
+    """The database can't be opened, read or written: disk full, no permission, damaged file."""
+
+    code = "database_trouble"
+
+
+class NewerDatabase(CannotContinue):
+    """A newer localstory wrote this database; we read it and never write."""
+
+    code = "newer_database"
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            title=mark("Your chats were written by a newer localstory"),
+            detail=mark("{path} has version {found}; this program knows versions up to {known}. You can read, but nothing is changed."),
+            hint=mark("Start the newer localstory, or set LOCALSTORY_HOME to another folder."),
+            path=str(path),
+            found=found,
+            known=known,
+        )
+
+
+class Database:
+    """One SQLite file. `open` first, then `write` from the asyncio loop and `read` from any thread; `close` at the end."""
+
+    def __init__(self, path: Path, backups: Path | None = None) -> None:
+        self.path = path
+        self.read_only_because: CannotContinue | None = None
+        self._backups = backups or path.parent / "backups"
+        self._writer: sqlite3.Connection | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._own = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Open, check and migrate; blocks for some milliseconds, so call it off the Qt thread.
+
+        A database of a newer program opens for reading only, and `read_only_because` says why. Raises DatabaseTrouble
+        when the file is damaged, is not a database or can't be written.
+        """
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="localstory-db")
+        try:
+            self._thread.submit(self._open_writer).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_writer(self) -> None:
+        try:
+            # isolation_level None: we say BEGIN and COMMIT ourselves.
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        try:
+            found, known = migrate.version_of(connection), migrate.newest_version()
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if found > 0 and owner != migrate.APPLICATION_ID:
+                raise self._not_ours()
+            if found > known:
+                self.read_only_because = NewerDatabase(self.path, found, known)
+                connection.close()
+                return
+            if found == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                raise self._not_ours()
+            connection.execute("PRAGMA journal_mode = WAL")
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            migrate.migrate(connection, self._backups)
+        except (sqlite3.Error, OSError) as error:
+            connection.close()
+            raise self._trouble(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._writer = connection
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Queue `work(connection)` for the writer's thread as one transaction; what is queued is done, whatever happens
+        to the one who asked. The future raises what `work` raises (then nothing was written), or DatabaseTrouble."""
+        if self.read_only_because is not None:
+            raise self.read_only_because
+        if self._thread is None or self._writer is None:
+            raise RuntimeError("the database is not open")
+        writer = self._writer
+
+        def transaction() -> T:
+            try:
+                writer.execute("BEGIN IMMEDIATE")
+                try:
+                    result = work(writer)
+                except BaseException:
+                    if writer.in_transaction:
+                        writer.execute("ROLLBACK")
+                    raise
+                writer.execute("COMMIT")
+            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
+                if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                    raise  # a mistake of ours
+                raise self._trouble(error) from error
+            return result
+
+        return self._thread.submit(transaction)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work(connection)` as one transaction; when this returns it is on the disk. Cancelling the waiting task does
+        not undo it."""
+        return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a quick read on this thread's own read-only connection. Raises DatabaseTrouble."""
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        try:
+            if connection is None:
+                connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+                connection.execute("PRAGMA query_only = ON")
+                connection.execute("PRAGMA busy_timeout = 5000")
+                connection.execute("PRAGMA trusted_schema = OFF")
+                self._own.connection = connection
+                with self._lock:
+                    self._readers.append(connection)
+            return work(connection)
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise
+            raise self.read_only_because or self._trouble(error) from error
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection. Closing twice is harmless."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+            self._thread = None
+        with self._lock:
+            readers, self._readers = self._readers, []
+        for reader in readers:
+            reader.close()
+        self._own = threading.local()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _trouble(self, error: Exception) -> DatabaseTrouble:
+        reason = str(error)
+        if "not a database" in reason or "malformed" in reason or "damaged" in reason:
+            return DatabaseTrouble(
+                title=mark("The file with your chats is damaged"),
+                detail=mark("{path}: {reason}."),
+                hint=mark("Move it away together with the files of the same name beside it; localstory then starts a new one. Copies are in {backups}."),
+                path=str(self.path), reason=reason, backups=str(self._backups),
+            )  # fmt: skip
+        if "full" in reason:
+            return DatabaseTrouble(
+                title=mark("Not saved: the disk is full"),
+                detail=mark("{path}: {reason}."),
+                hint=mark("Free some space, then do it again."),
+                path=str(self.path), reason=reason,
+            )  # fmt: skip
+        return DatabaseTrouble(
+            title=mark("The file with your chats can't be used"),
+            detail=mark("{path}: {reason}."),
+            hint=mark("Make the file and its folder writable, then start localstory again."),
+            path=str(self.path), reason=reason,
+        )  # fmt: skip
+
+    def _not_ours(self) -> DatabaseTrouble:
+        return DatabaseTrouble(
+            title=mark("This is not localstory's database"),
+            detail=mark("{path} belongs to another program."),
+            hint=mark("Move it away, or set LOCALSTORY_HOME to another folder."),
+            path=str(self.path),
+        )
