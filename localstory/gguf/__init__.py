@@ -1,1 +1,1 @@
-"""Reading the header of a GGUF file: what a model is, without loading it."""
+"""GGUF files, from the outside: what the header says, and whether the file is whole. No engine needed."""
