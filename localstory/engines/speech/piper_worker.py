@@ -1,0 +1,293 @@
+"""Piper in its child: loads one voice, reads texts breath by breath, writes the WAV."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import os
+import threading
+import wave
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from localstory.children.worker import Job, Refused, serve
+from localstory.engines.speech import levels, pauses, timing
+from localstory.engines.speech.reading import Said, read
+from localstory.engines.speech.sentences import Breath, End, split
+from localstory.engines.speech.voice_model import NotAVoice, prepare
+from localstory.words import mark
+
+_NOISE_PER_ID = 192 * 8
+"""Random numbers to bring per phoneme id at first: 192 channels, up to 8 frames. What a voice really takes is learnt."""
+_MOST_NOISE_PER_ID = 192 * 512
+_SILENT_TEXT_S = 0.5
+SPEAKING = mark("Speaking")
+LOADING = mark("Loading the voice")
+
+
+class _Voice:
+    """A loaded voice."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        import onnxruntime
+        from piper import PiperVoice
+        from piper.config import PiperConfig
+
+        content = path.read_bytes()
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        try:
+            model = prepare(content)
+        except NotAVoice as error:
+            raise Refused("voice_unusable", reason=error.reason) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _threads()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what goes wrong is raised; the log would only repeat it
+        try:
+            config = PiperConfig.from_dict(settings)
+            session = onnxruntime.InferenceSession(model.content, sess_options=options, providers=["CPUExecutionProvider"])
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime raises a class of its own per kind of trouble, all directly under Exception
+            if "bad_alloc" in str(error):
+                raise MemoryError from error
+            print(f"Error: {error}", flush=True)
+            raise Refused("voice_unusable", reason=mark("the file is damaged or not an ONNX model")) from error
+        self.rate = int(config.sample_rate)
+        self.hop = int(config.hop_length)
+        self.length_scale = float(config.length_scale)
+        self._model = model
+        self._session = session
+        self._outputs = [output.name for output in session.get_outputs()][:1] + ([model.durations] if model.durations else [])
+        self._config = config
+        self._piper = PiperVoice(session=session, config=config)
+        self._map: dict[str, Sequence[int]] = config.phoneme_id_map
+        self._speaks_text = settings.get("phoneme_type") == "text"
+        self._noise_per_id = _NOISE_PER_ID
+        self.sound_of = functools.lru_cache(maxsize=20_000)(self._sound_of)
+
+    def phonemes(self, text: str) -> list[str]:
+        """The phonemes of one breath, in one list even where espeak sees several sentences."""
+        whole: list[str] = []
+        for part in self._piper.phonemize(text):
+            if whole and part and whole[-1] != " ":
+                whole.append(" ")
+            whole += part
+        return [phoneme for phoneme in whole if phoneme in self._map]
+
+    def _sound_of(self, word: str) -> str:
+        bare = word.rstrip(".,;:!?")
+        return "".join(phoneme for phoneme in self.phonemes(bare) if phoneme not in " .,;:!?") if bare else ""
+
+    def speak(self, phonemes: Sequence[str], *, length_scale: float, seed: tuple[int, int], stop: Any) -> tuple[levels.Samples, list[int]]:
+        """The sound of `phonemes` and how many samples each of them lasts, those of the frame marks ^ and $ included
+        in the first and the last. The sum is the length of the sound, to the sample."""
+        ids, owners = self._ids(phonemes)
+        config = self._config
+        feed: dict[str, Any] = {
+            "input": np.array([ids], dtype=np.int64),
+            "input_lengths": np.array([len(ids)], dtype=np.int64),
+            "scales": np.array([config.noise_scale, length_scale, config.noise_w_scale], dtype=np.float32),
+        }
+        if config.num_speakers > 1:
+            feed["sid"] = np.array([config.default_speaker_id if hasattr(config, "default_speaker_id") else 0], dtype=np.int64)
+        while True:
+            for index, name in enumerate(self._model.noise):
+                # A prefix of the same stream whatever the amount, so that how much was learnt changes nothing.
+                feed[name] = np.random.default_rng([*seed, index]).standard_normal(self._noise_per_id * len(ids), dtype=np.float32)
+            try:
+                answers = self._session.run(self._outputs, feed, stop)
+                break
+            except MemoryError:
+                raise
+            except Exception as error:
+                if "localstory" in str(error) and self._noise_per_id < _MOST_NOISE_PER_ID:  # too little noise: our own nodes say so
+                    self._noise_per_id *= 4
+                    continue
+                if "bad_alloc" in str(error) or "Failed to allocate" in str(error):
+                    raise MemoryError from error
+                raise
+        audio = np.ascontiguousarray(answers[0].reshape(-1), dtype=np.float32)
+        if not np.isfinite(audio).all():
+            raise Refused("voice_unusable", reason=mark("its sound has values that are no numbers: the file is damaged"))
+        samples = [0] * len(phonemes)
+        if self._model.durations and answers[1].size == len(ids):
+            for owner, frames in zip(owners, answers[1].reshape(-1), strict=True):
+                samples[owner] += int(frames) * self.hop
+        if sum(samples) != audio.size:
+            samples = timing.even_samples(len(phonemes), audio.size)
+        return np.clip(audio, -1.0, 1.0), samples
+
+    def _ids(self, phonemes: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Piper's ids (each phoneme followed by a pad, between ^ and $) and the phoneme that owns each id."""
+        pad = list(self._map["_"])
+        ids, owners = [*self._map["^"], *pad], [0] * (len(self._map["^"]) + len(pad))
+        for index, phoneme in enumerate(phonemes):
+            own = [*self._map[phoneme], *pad]
+            ids += own
+            owners += [index] * len(own)
+        ids += self._map["$"]
+        owners += [len(phonemes) - 1] * len(self._map["$"])
+        return ids, owners
+
+
+class PiperWorker:
+    """Knows "load" {voice, settings} and "speak" {text, language, out, speed, seed}."""
+
+    def __init__(self) -> None:
+        self._voice: _Voice | None = None
+
+    def facts(self) -> dict[str, object]:
+        return {"piper": importlib.metadata.version("piper-tts"), "onnxruntime": importlib.metadata.version("onnxruntime"), "threads": _threads()}
+
+    def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
+        if op == "load":
+            job.progress(LOADING, 0, 1)
+            self._voice = None
+            self._voice = _Voice(Path(args["voice"]), args["settings"])
+            job.progress(LOADING, 1, 1)
+            return {"sha256": self._voice.sha256, "sample_rate": self._voice.rate}
+        if op == "speak" and self._voice is not None:
+            return _Reading(self._voice, args, job).run()
+        raise Refused("unknown_op", op=op)
+
+
+class _Reading:
+    """One text on its way into one WAV."""
+
+    def __init__(self, voice: _Voice, args: dict[str, Any], job: Job) -> None:
+        self._voice = voice
+        self._job = job
+        self._text: str = args["text"]
+        self._language: str = args["language"]
+        self._out = Path(args["out"])
+        self._speed = float(args["speed"])
+        self._seed = int(args["seed"])
+        self._position = 0
+        """Samples written so far."""
+        self._owed = 0
+        """Samples of silence before the next breath."""
+        self._breath_number = 0
+
+    def run(self) -> dict[str, object]:
+        sentences = split(self._text)
+        total = sum(len(sentence.text) for sentence in sentences)
+        spoken: list[list[object]] = []
+        done = 0
+        with open(self._out, "wb") as file, _stop_with(self._job) as stop:
+            with wave.open(file, "wb") as out:
+                out.setnchannels(1)
+                out.setsampwidth(2)
+                out.setframerate(self._voice.rate)
+                for sentence in sentences:
+                    self._job.progress(SPEAKING, done, total)
+                    words: list[list[object]] = []
+                    for breath in sentence.breaths:
+                        words += self._breathe(out, breath, stop)
+                    heard = [word for word in words if word[2] != word[1]]
+                    if heard:
+                        spoken.append([sentence.text, heard[0][1], heard[-1][2], words])
+                    done += len(sentence.text)
+                if not spoken:
+                    self._owed = int(_SILENT_TEXT_S * self._voice.rate)
+                self._be_silent(out)
+            file.flush()
+            os.fsync(file.fileno())
+        self._job.progress(SPEAKING, total, total)
+        return {"seconds": self._position / self._voice.rate, "sample_rate": self._voice.rate, "sentences": spoken}
+
+    def _breathe(self, out: wave.Wave_write, breath: Breath, stop: Any) -> list[list[object]]:
+        """Speak one breath; the words as written with start and end in seconds of the file."""
+        self._job.check()
+        rate = self._voice.rate
+        said = read(breath.words, self._language, breath.end)
+        phonemes = self._voice.phonemes(said.text) if said.text else []
+        if not any(phoneme.isalpha() for phoneme in phonemes):
+            # Nothing to say: a longer pause that stood before it stays.
+            here = self._position / rate
+            return [[word, here, here] for word in breath.words]
+        number = self._breath_number
+        self._breath_number += 1
+        try:
+            audio, samples = self._voice.speak(phonemes, length_scale=self._voice.length_scale / self._speed, seed=(self._seed % (1 << 63), number), stop=stop)
+        except Exception:
+            self._job.check()  # a run that was stopped ends with an error
+            raise
+        spans = timing.word_spans(said.words, phonemes, samples, self._voice.sound_of)
+        audio, spans = self._widen_dashes(audio, spans, said, number)
+        first, last = levels.edges(audio, rate)
+        audio = levels.fade_edges(audio[first:last], rate)
+        audio *= levels.gain(levels.loudness(audio, rate), float(np.abs(audio).max()))
+        self._be_silent(out)
+        start = self._position
+        out.writeframes((np.clip(audio, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes())
+        self._position += audio.size
+        pause = pauses.pause_after(breath.end, seed=self._seed, index=number, speed=self._speed)
+        own = (levels.TAIL_S if breath.end is not End.text else 0) + levels.LEAD_S
+        self._owed = max(0, int((pause - own) * rate))
+
+        def seconds(sample: int) -> float:
+            return (start + min(max(sample - first, 0), audio.size)) / rate
+
+        return [[word, seconds(span.start), seconds(span.end)] for word, span in zip(breath.words, spans, strict=True)]
+
+    def _widen_dashes(self, audio: levels.Samples, spans: list[timing.Span], said: Said, number: int) -> tuple[levels.Samples, list[timing.Span]]:
+        """Put a little more silence where a dash stands."""
+        for index in sorted(said.dashes, reverse=True):
+            following = next((spans[later].start for later in range(index + 1, len(spans)) if said.words[later]), None)
+            if following is None:
+                continue
+            at = levels.quietest(audio, spans[index].end, following, self._voice.rate)
+            if at is None:
+                continue
+            more = int(pauses.dash_pause(seed=self._seed, index=number * 1000 + index) * self._voice.rate)
+            audio = np.concatenate([audio[:at], np.zeros(more, dtype=np.float32), audio[at:]])
+            spans = [timing.Span(span.start + more * (span.start >= at), span.end + more * (span.end > at)) for span in spans]
+        return audio, spans
+
+    def _be_silent(self, out: wave.Wave_write) -> None:
+        out.writeframes(bytes(2 * self._owed))
+        self._position += self._owed
+        self._owed = 0
+
+
+@contextmanager
+def _stop_with(job: Job) -> Iterator[Any]:
+    """Options for a run that end it, in the middle of a sentence, when the job is cancelled."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
+    finished = threading.Event()
+
+    def watch() -> None:
+        while not finished.wait(0.03):
+            if job.cancelled:
+                options.terminate = True
+                return
+
+    watcher = threading.Thread(target=watch, name="cancel", daemon=True)
+    watcher.start()
+    try:
+        yield options
+    finally:
+        finished.set()
+        watcher.join()
+
+
+def _threads() -> int:
+    """The processor's real cores that this process may use."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed))
+
+
+def main() -> None:
+    """Be the child."""
+    serve(PiperWorker)
