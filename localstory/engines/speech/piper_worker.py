@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import math
 import os
 import threading
 import wave
@@ -63,12 +64,13 @@ class _Voice:
         self.length_scale = float(config.length_scale)
         self._model = model
         self._session = session
-        self._outputs = [output.name for output in session.get_outputs()][:1] + ([model.durations] if model.durations else [])
+        self._outputs = [session.get_outputs()[0].name, *model.taken, *([model.durations] if model.durations else [])]
         self._config = config
         self._piper = PiperVoice(session=session, config=config)
         self._map: dict[str, Sequence[int]] = config.phoneme_id_map
         self._speaks_text = settings.get("phoneme_type") == "text"
-        self._noise_per_id = _NOISE_PER_ID
+        self._noise_per_id: list[float] = [_NOISE_PER_ID] * len(model.noise)
+        self._has_learnt = False
         self.sound_of = functools.lru_cache(maxsize=20_000)(self._sound_of)
 
     def phonemes(self, text: str) -> list[str]:
@@ -99,29 +101,36 @@ class _Voice:
         while True:
             for index, name in enumerate(self._model.noise):
                 # A prefix of the same stream whatever the amount, so that how much was learnt changes nothing.
-                feed[name] = np.random.default_rng([*seed, index]).standard_normal(self._noise_per_id * len(ids), dtype=np.float32)
+                feed[name] = np.random.default_rng([*seed, index]).standard_normal(math.ceil(self._noise_per_id[index] * len(ids)), dtype=np.float32)
             try:
                 answers = self._session.run(self._outputs, feed, stop)
                 break
             except MemoryError:
                 raise
             except Exception as error:
-                if "localstory" in str(error) and self._noise_per_id < _MOST_NOISE_PER_ID:  # too little noise: our own nodes say so
-                    self._noise_per_id *= 4
+                if "localstory" in str(error) and max(self._noise_per_id) < _MOST_NOISE_PER_ID:  # too little noise: our own nodes say so
+                    self._noise_per_id = [amount * 4 for amount in self._noise_per_id]
                     continue
                 if "bad_alloc" in str(error) or "Failed to allocate" in str(error):
                     raise MemoryError from error
                 raise
+        self._learn([int(taken[0]) / len(ids) for taken in answers[1 : 1 + len(self._model.taken)]])
         audio = np.ascontiguousarray(answers[0].reshape(-1), dtype=np.float32)
         if not np.isfinite(audio).all():
             raise Refused("voice_unusable", reason=mark("its sound has values that are no numbers: the file is damaged"))
         samples = [0] * len(phonemes)
-        if self._model.durations and answers[1].size == len(ids):
-            for owner, frames in zip(owners, answers[1].reshape(-1), strict=True):
+        if self._model.durations and answers[-1].size == len(ids):
+            for owner, frames in zip(owners, answers[-1].reshape(-1), strict=True):
                 samples[owner] += int(frames) * self.hop
         if sum(samples) != audio.size:
             samples = timing.even_samples(len(phonemes), audio.size)
         return np.clip(audio, -1.0, 1.0), samples
+
+    def _learn(self, taken_per_id: list[float]) -> None:
+        """Bring half as much again as was ever needed."""
+        known = self._noise_per_id if self._has_learnt else [0.0] * len(taken_per_id)
+        self._noise_per_id = [max(before, taken * 1.5) for before, taken in zip(known, taken_per_id, strict=True)]
+        self._has_learnt = True
 
     def _ids(self, phonemes: Sequence[str]) -> tuple[list[int], list[int]]:
         """Piper's ids (each phoneme followed by a pad, between ^ and $) and the phoneme that owns each id."""

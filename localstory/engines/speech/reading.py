@@ -20,7 +20,7 @@ from localstory.engines.speech.written import Written, take_apart
 
 _TABLES: dict[str, Callable[[list[Written]], list[str]]] = {"en": english.say}
 
-_STRONG = {".": 3, "!": 4, "?": 5, ";": 2, ":": 2, ",": 1}
+_STRENGTH = {",": 1, ";": 2, ":": 2, "!": 3, "?": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def _closing_mark(marks: str, end: End) -> str:
 
 def _inner_mark(marks: str) -> str:
     """The strongest mark after a word inside a breath; full stops there belong to abbreviations and are not said."""
-    best = max((mark for mark in marks if mark in _STRONG), key=lambda mark: _STRONG[mark], default="")
-    return {".": "", "!": ",", "?": ","}.get(best, best)
+    best = max((mark for mark in marks if mark in _STRENGTH), key=lambda mark: _STRENGTH[mark], default="")
+    return {"!": ",", "?": ","}.get(best, best)
 
 
 def _plain(words: list[Written]) -> list[str]:

@@ -36,11 +36,13 @@ class VoiceModel:
     """A voice ready for ONNX Runtime.
 
     `noise` names the inputs that want random numbers (flat, float32, as many as you like: too few is an error of the
-    run); `durations` names the output that has the frames per phoneme id, None where the graph hides them.
+    run), `taken` the outputs that say how many each of them took; `durations` names the output that has the frames per
+    phoneme id, None where the graph hides them.
     """
 
     content: bytes
     noise: tuple[str, ...]
+    taken: tuple[str, ...]
     durations: str | None
 
 
@@ -113,11 +115,13 @@ def _prepare(content: bytes) -> VoiceModel:
     if replaced:
         pieces += [_int64_tensor("localstory_zero", 0), _int64_tensor("localstory_one", 1)]
     noise = tuple(f"localstory_noise_{index}" for index in range(len(replaced)))
+    taken = tuple(f"localstory_{index}_end" for index in range(len(replaced)))
     pieces += [_bytes_field(11, _float_vector(name)) for name in noise]
+    pieces += [_bytes_field(12, _bytes_field(1, name.encode())) for name in taken]
     if durations is not None and durations not in outputs:
         pieces.append(_bytes_field(12, _bytes_field(1, durations.encode())))
     changed = b"".join(pieces)
-    return VoiceModel(content[: graph.tag] + _bytes_field(7, changed) + content[graph.end :], noise, durations)
+    return VoiceModel(content[: graph.tag] + _bytes_field(7, changed) + content[graph.end :], noise, taken, durations)
 
 
 def _noise_nodes(index: int, like: str, result: str) -> bytes:
