@@ -29,7 +29,7 @@ _ABORTED = 2  # llama_decode: "aborted (processed ubatches will remain in the co
 _engine_log: deque[str] = deque(maxlen=50)
 
 
-@L.llama_log_callback
+@L.llama_log_callback  # type: ignore[untyped-decorator]
 def _keep_log(level: int, text: bytes, _user: object) -> None:
     """llama.cpp says why a load failed only here. Warnings and errors go to stderr, where our host keeps the last lines."""
     if level >= 3 and text.strip():  # GGML_LOG_LEVEL_WARN = 3, ERROR = 4

@@ -52,7 +52,7 @@ class Part:
 class _GenerationTags(jinja2.ext.Extension):
     """`{% generation %}` marks the assistant's text for training; here it is passed through."""
 
-    tags = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 - the base class declares it so
 
     def parse(self, parser: jinja2.parser.Parser) -> Any:
         parser.stream.skip(1)

@@ -1,0 +1,1 @@
+"""The steps of a story: write, draw, speak, film."""
