@@ -14,6 +14,7 @@ from localstory.engines.base import FilmEngine, ImageEngine, SpeechEngine, TextE
 
 WORKERS: dict[str, str] = {
     "text": "localstory.engines.text.llama_worker",
+    "devices": "localstory.engines.text.devices_worker",
     "speech": "localstory.engines.speech.piper_worker",
     "film": "localstory.engines.film.film_worker",
 }

@@ -201,7 +201,8 @@ b = ctypes.create_string_buffer(256); llama_cpp.llama_model_desc(m, b, 256)
 keys = ["general.architecture", "general.name", "general.license", "general.file_type", "tokenizer.chat_template"]
 print(json.dumps({"meta": {k: s(k) for k in keys}, "params": llama_cpp.llama_model_n_params(m),
   "size": llama_cpp.llama_model_size(m),
-  "vocab": llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(m)), "desc": b.value.decode(), "context": llama_cpp.llama_model_n_ctx_train(m), "pairs": llama_cpp.llama_model_meta_count(m)}))
+  "vocab": llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(m)), "desc": b.value.decode(),
+  "context": llama_cpp.llama_model_n_ctx_train(m), "pairs": llama_cpp.llama_model_meta_count(m)}))
 """
 
 

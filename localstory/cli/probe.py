@@ -1,0 +1,43 @@
+"""`localstory probe`: what this machine is."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+from localstory.cli.screen import Screen
+from localstory.events import Progress
+from localstory.words import _, mark
+
+SUMMARY = mark("show what this computer is and what runs on it")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--measure", action="store_true", help=_("also measure the memory's speed and ask the engine for its devices (about 2 s)"))
+
+
+def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+    """The object of DESIGN.md's table. Changes nothing, not even the home folder."""
+    from localstory import paths
+    from localstory.engines.text.devices import ask_devices, installed_engine
+    from localstory.errors import CannotContinue
+    from localstory.hardware.machine import join_engine
+    from localstory.hardware.plain_words import in_plain_words
+    from localstory.hardware.probe import probe
+
+    if options.measure:
+        screen.progress(Progress(mark("Measuring this computer")))
+    machine = probe(paths.Home(paths.home_folder().absolute()).models, measure=options.measure)
+    engine = installed_engine()
+    if options.measure and engine.version is not None:
+        try:
+            engine = asyncio.run(ask_devices())
+        except CannotContinue as error:
+            screen.note(str(error))
+    machine = join_engine(machine, engine)
+    facts = in_plain_words(machine)
+    width = max(len(fact.title) for fact in facts)
+    for fact in facts:
+        screen.say(f"{fact.title:<{width}}  {fact.value}" + (f"\n{'':<{width}}  {fact.meaning}" if fact.meaning else ""))
+    return machine.as_json()

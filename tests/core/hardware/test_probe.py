@@ -1,0 +1,160 @@
+"""The whole probe on this machine, its JSON, and what it says in plain words."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from localstory.hardware import bandwidth
+from localstory.hardware.machine import Cpu, Disk, EngineDevice, Gpu, InstalledEngine, Machine, Memory, join_engine
+from localstory.hardware.plain_words import common_size, in_plain_words, parameters_at_reading_pace, parameters_that_fit
+from localstory.hardware.probe import free_bytes, memory_now, probe
+
+GIB = 1 << 30
+LAPTOP = Machine(
+    "Linux", Cpu("Ryzen", "x86_64", 8, 8, 16, ("avx2",)), Memory(16 * GIB, 10 * GIB, None), (), Disk("/m", 100 * GIB), InstalledEngine("llama_cpp", "0.3.36")
+)
+
+
+def test_the_json_has_exactly_the_promised_fields(tmp_path: Path) -> None:
+    told = join_engine(probe(tmp_path), InstalledEngine("llama_cpp", "1")).as_json()
+    assert list(told) == ["os", "cpu", "memory", "gpus", "disk", "engine"]
+    assert list(told["cpu"]) == ["name", "arch", "physical_cores", "performance_cores", "logical_cores", "features"]
+    assert list(told["memory"]) == ["total_bytes", "available_bytes", "limit_bytes", "read_gbps"]
+    assert list(told["disk"]) == ["models_dir", "free_bytes"]
+    assert list(told["engine"]) == ["name", "version", "devices"]
+    gpus = replace(LAPTOP, gpus=(Gpu("x", "amd", "vulkan"),)).as_json()["gpus"]
+    assert list(gpus[0]) == ["name", "vendor", "backend", "memory_total_bytes", "memory_free_bytes", "integrated", "bandwidth_gbps", "usable", "why_not"]
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_the_numbers_are_this_machines(tmp_path: Path) -> None:
+    machine = probe(tmp_path)
+    assert machine.memory.total_bytes == psutil.virtual_memory().total
+    assert machine.memory.available_bytes is not None and 0 < machine.memory.available_bytes <= psutil.virtual_memory().total
+    assert machine.memory.read_gbps is None
+    assert machine.cpu.arch == {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    assert machine.cpu.logical_cores is not None and 1 <= machine.cpu.logical_cores <= (os.cpu_count() or 1)
+    assert machine.disk.free_bytes == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)
+
+
+def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path / "a" / "b") == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)
+
+
+def test_a_containers_limit_counts_where_it_is_tighter(monkeypatch: pytest.MonkeyPatch) -> None:
+    from localstory.hardware import cgroups, linux
+
+    monkeypatch.setattr(linux, "memory_limit", lambda: cgroups.MemoryLimit(GIB, GIB // 2))
+    assert (memory_now().limit_bytes, memory_now().available_bytes) == (GIB, GIB // 2)
+    monkeypatch.setattr(linux, "memory_limit", lambda: cgroups.MemoryLimit(1 << 50, 1 << 50))
+    assert memory_now().limit_bytes is None
+
+
+def test_a_quota_of_one_and_a_half_processors_leaves_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from localstory.hardware import linux
+
+    monkeypatch.setattr(linux, "allowed_processors", lambda: 0.5)
+    cpu = probe(tmp_path).cpu
+    assert (cpu.logical_cores, cpu.physical_cores, cpu.performance_cores) == (1, 1, 1)
+
+
+def test_the_command_is_quick_and_loads_no_engine() -> None:
+    code = """
+import sys
+from localstory.cli import main
+code = main(["probe", "--json"])
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("llama_cpp", "numpy", "onnxruntime", "PySide6")), file=sys.stderr)
+sys.exit(code)
+"""
+    seconds = []
+    for _attempt in range(3):
+        started = time.perf_counter()
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+        seconds.append(time.perf_counter() - started)
+        assert ended.stderr.strip() == "[]"
+        assert json.loads(ended.stdout)["memory"]["read_gbps"] is None
+    assert min(seconds) < 2.0  # 0.3 s on an idle machine; this one may be busy
+
+
+def test_memory_is_measured_only_when_asked_and_within_reason() -> None:
+    rate = bandwidth.measure_read(threads=1, available_bytes=None, seconds=0.1)
+    assert rate is not None and 0.5 < rate < 2000
+    assert bandwidth.measure_read(threads=4, available_bytes=100 << 20) is None
+
+
+# -- the engine's view ------------------------------------------------------------------------------------------------
+
+CARD = Gpu("RTX 4090", "nvidia", "cuda", 24 * GIB, 23 * GIB, False, 1008.0, pci="00000000:01:00.0")
+ENGINE = InstalledEngine("llama_cpp", "1", ("cuda",))
+
+
+def test_a_card_is_usable_when_the_engine_is_built_for_it() -> None:
+    def usable(engine: InstalledEngine, gpu: Gpu = CARD) -> bool | None:
+        return join_engine(replace(LAPTOP, gpus=(gpu,)), engine).gpus[0].usable
+
+    seen = EngineDevice("CUDA0", "NVIDIA GeForce RTX 4090", "gpu", 24 * GIB, 23 * GIB, "0000:01:00.0")
+    assert usable(InstalledEngine("llama_cpp", "1")) is False
+    assert usable(InstalledEngine("llama_cpp", None)) is False
+    assert usable(ENGINE) is None
+    assert usable(replace(ENGINE, devices=(seen,))) is True
+    assert usable(replace(ENGINE, devices=(replace(seen, pci="0000:02:00.0"),))) is False
+    assert usable(replace(ENGINE, devices=())) is False
+    assert usable(replace(ENGINE, backends=("vulkan",), devices=(replace(seen, pci=None),))) is True
+
+
+def test_a_reason_from_below_is_kept() -> None:
+    gpu = replace(CARD, usable=False, why_not="The NVIDIA driver is not installed or does not answer.")
+    joined = join_engine(replace(LAPTOP, gpus=(gpu,)), ENGINE).gpus[0]
+    assert joined.why_not == gpu.why_not
+
+
+# -- in plain words ---------------------------------------------------------------------------------------------------
+
+
+def test_the_rule_of_thumb_holds_against_real_files() -> None:
+    """Llama 3.1 8B Q4_K_M: 4.92 GB, with 8k context about 6.2 GB."""
+    assert parameters_that_fit(6_200_000_000) == pytest.approx(8.0, rel=0.1)
+    assert common_size(8.2) == 8
+    assert common_size(0.05) is None
+    # 8840U, CPU: 9.63 tokens a second x 4.62 GB on about 52 GB/s of real bandwidth (facts/fit.md, §4)
+    assert 8 < parameters_at_reading_pace(52.0) * 1.5 < 18
+
+
+def test_a_laptop_is_told_in_words() -> None:
+    told = {fact.title: fact for fact in in_plain_words(replace(LAPTOP, memory=replace(LAPTOP.memory, read_gbps=45.0)))}
+    assert told["Processor"].value == "Ryzen, 8 cores"
+    assert told["Memory"].value == "16.0 GiB, 10.0 GiB free"
+    assert "8 billion" in told["Memory"].meaning or "12 billion" in told["Memory"].meaning
+    assert told["Graphics card"].meaning == "Models run on the processor."
+    assert "8 billion" in told["Memory speed"].meaning
+
+
+def test_little_memory_an_old_processor_and_an_unusable_card_are_told_too() -> None:
+    poor = replace(
+        LAPTOP, memory=Memory(2 * GIB, GIB, None), cpu=replace(LAPTOP.cpu, features=("sse3",)), gpus=(replace(CARD, usable=False, why_not="No driver."),)
+    )
+    told = {fact.title: fact.meaning for fact in in_plain_words(poor)}
+    assert "Close other programs" in told["Memory"]
+    assert "AVX2" in told["Processor"]
+    assert told["Graphics card"] == "No driver."
+
+
+def test_a_card_that_works_says_what_fits_into_it() -> None:
+    told = {fact.title: fact.meaning for fact in in_plain_words(replace(LAPTOP, gpus=(replace(CARD, usable=True),)))}
+    assert "billion parameters fit into its memory" in told["Graphics card"]
+
+
+def test_nothing_known_makes_no_rows_of_zeros() -> None:
+    unknown = Machine("?", Cpu(None, None, None, None, None, None), Memory(None, None, None), (), Disk("/m", None))
+    assert [fact.title for fact in in_plain_words(unknown)] == ["System", "Graphics card"]
