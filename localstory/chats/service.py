@@ -77,6 +77,8 @@ class Chats:
         self._now = now
         self._writing: dict[ChatId, asyncio.Task[Any]] = {}
         self._live: dict[MessageId, str] = {}
+        self.is_open = False
+        """True between `open` and `close`; before, there is nothing to read."""
 
     # -- quick reads ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +117,7 @@ class Chats:
                 store.drop_empty(connection)
 
             await self._database.write(tidy)
+        self.is_open = True
         self._hub.publish(Changed("chats"))
 
     @property
@@ -202,9 +205,7 @@ class Chats:
             self._hub.publish(Changed("chats", (chat.id,)))
         return message_id
 
-    async def _stream(
-        self, chat: Chat, message_id: MessageId, request: TextRequest, engine: TextEngine, report: Callable[[Progress], None] | None
-    ) -> None:
+    async def _stream(self, chat: Chat, message_id: MessageId, request: TextRequest, engine: TextEngine, report: Callable[[Progress], None] | None) -> None:
         flushed = time.monotonic()
         state: MessageState = "stopped"
         made_of: dict[str, Any] = {}
@@ -289,6 +290,7 @@ class Chats:
         """Stop every reply, keep its words, close the database. Closing twice is harmless."""
         for chat_id in list(self._writing):
             await self.stop(chat_id)
+        self.is_open = False
         await asyncio.to_thread(self._database.close)
 
 

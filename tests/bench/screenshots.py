@@ -1,0 +1,135 @@
+"""Pictures of the real window: `python -m tests.bench.screenshots OUTDIR`. Look at them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtWidgets import QApplication
+
+from localstory.app import open_app
+from localstory.chats import Chats
+from localstory.db import Database
+from localstory.engines.base import EngineFacts
+from localstory.engines.text.fake import FakeTextEngine
+from localstory.errors import CannotContinue
+from localstory.events import Hub
+from localstory.paths import open_home
+from localstory.settings import Settings, write_settings
+
+QUESTION = "My daughter wants a bedtime story about a fox who is afraid of the dark. How do I begin?"
+ANSWER = """Begin *small*, with one thing she can see. A fox, a hill, an evening that comes a little too early.
+
+## Three ways in
+
+1. **In the middle.** "The lantern had gone out, and Minh the fox did not know which way was home."
+2. **With a sound.** Let the night speak before anybody else does.
+3. **With a question** she can answer: *What do you think lives in the dark?*
+
+| Opening | Good for | Length |
+|---|---|---|
+| In the middle | listeners of six and older | short |
+| With a sound | falling asleep | long |
+
+> Keep the dark friendly by the third page.
+
+If you like, keep the beats in a small list, so that you can tell it again tomorrow:
+
+```python
+beats = ["dusk", "the lantern goes out", "a firefly", "home"]
+for number, beat in enumerate(beats, 1):
+    print(f"{number}. {beat}")
+```
+"""
+SECOND = "Lovely. And a first sentence with a firefly?"
+SECOND_ANSWER = (
+    "At the edge of the hill, where the grass was already blue, a firefly blinked once, as if it had forgotten something and only now remembered the fox."
+)
+
+
+class NamedFake(FakeTextEngine):
+    """The scripted writer under the starter model's name, so that pictures look like a first evening."""
+
+    def describe(self) -> EngineFacts:
+        return EngineFacts("fake", "1", model="SmolLM2-135M-Instruct", context_length=8192)
+
+
+async def fill(root: Path) -> None:
+    """A home with a few chats."""
+    home = open_home(root)
+    chats = Chats(Database(home.database), Hub())
+    await chats.open()
+    for title in ("A packing list for the mountains", "Names for a small boat", "Thư gửi bà nội", "What the moon is made of", "Bánh xèo for eight people"):
+        chat_id, _message = await chats.say(None, title)
+        await chats.reply(chat_id, NamedFake("Yes."))
+    engine = NamedFake(["An older try.", ANSWER, SECOND_ANSWER], seconds_per_token=0.002)
+    chat_id, _message = await chats.say(None, QUESTION)
+    first = await chats.reply(chat_id, engine)
+    await chats.regenerate(first, engine)
+    await chats.say(chat_id, SECOND)
+    await chats.reply(chat_id, engine)
+    chat_id, _message = await chats.say(None, "A very long letter that does not fit")
+    from localstory.engines.base import PromptTooLong
+
+    try:
+        await chats.reply(chat_id, NamedFake([PromptTooLong(9132, 8192)]))
+    except CannotContinue:
+        pass
+    await chats.close()
+
+
+def wait(application: QApplication, until: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not until() and time.monotonic() < end:
+        application.processEvents()
+        time.sleep(0.005)
+    for _turn in range(20):
+        application.processEvents()
+        time.sleep(0.01)
+
+
+def main(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    application = QApplication(sys.argv[:1])
+    from ui.app import Window
+    from ui.pages.chat.page import ChatPage
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "home"
+        asyncio.run(fill(root))
+        for language, theme in (("en", "light"), ("en", "dark"), ("vi", "light"), ("vi", "dark"), ("en", "contrast")):
+            write_settings(root / "settings.toml", Settings(language=language, theme=theme, level="developer" if theme == "dark" else "user"))
+            app = open_app(root)
+            window = Window(application, app)
+            main_window = window.window
+            for width, height in ((1024, 640), (1440, 900)):
+                main_window.resize(width, height)
+                window.show()
+                wait(application, lambda: app.chats.is_open)
+                wait(application, lambda: not app.runtime.jobs)
+                for room in ("home", "chat", "trouble", "story", "models", "machine", "settings"):
+                    chat = main_window.pages["chat"]
+                    assert isinstance(chat, ChatPage)
+                    if room in ("chat", "trouble"):
+                        main_window.frame.fold(1, width < 1200)
+                        main_window.go("chat", app.chats.all()[0 if room == "trouble" else 1].id)
+                        chat.view.verticalScrollBar().setValue(0)
+                    else:
+                        main_window.go(room)
+                    wait(application, lambda: not app.runtime.jobs)
+                    if (language, theme, width) != ("en", "light", 1440) and room in ("story", "models", "machine", "trouble"):
+                        continue
+                    main_window.grab().save(str(out / f"{room}-{language}-{theme}-{width}.png"))
+            window.close()
+            application.processEvents()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

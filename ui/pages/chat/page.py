@@ -1,0 +1,507 @@
+"""The room of chats: a branch of messages, the place to write, and what belongs to both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QMessageBox, QPlainTextEdit, QVBoxLayout, QWidget
+
+from localstory.chats.service import Waiting, Wrote
+from localstory.chats.store import Chat
+from localstory.chats.tree import ChatId, MessageId
+from localstory.errors import CannotContinue
+from localstory.events import Changed
+from localstory.models.library import TextModel
+from localstory.models.names import NoStarter
+from localstory.runtime import Job
+from localstory.words import _
+from ui import errors, looks, theme
+from ui.desk import Desk, Page
+from ui.pages.chat import state
+from ui.pages.chat.list_pane import ListPane
+from ui.pages.chat.side import ChatSide
+from ui.pages.chat.writing import WritingBox
+from ui.widgets.cards import TroubleCard, label
+from ui.widgets.message_view import COLUMN, MessageView
+
+DRAFT_MS = 500
+
+
+class ChatPage(Page):
+    """Shows one chat at a time; a reply goes on being written while another chat is looked at."""
+
+    name = "chat"
+    icon = "chat"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._chats = desk.app.chats
+        self._chat: Chat | None = None
+        self._all: list[Chat] = []
+        self._models: list[TextModel] | None = None
+        self._waiting: dict[int, str] = {}
+        self._wanted_model = ""
+        self._storing = False
+        self._then: list[Callable[[], None]] = []
+        self._trouble: TroubleCard | None = None
+        self._draft_timer = QTimer(self)
+        self._draft_timer.setSingleShot(True)
+        self._draft_timer.setInterval(DRAFT_MS)
+        self._draft_timer.timeout.connect(self._keep_draft)
+        self._build()
+        desk.bridge.heard.connect(self._heard)
+        desk.settings_changed.connect(self._setting_changed)
+        self._load_models()
+        self._reload()
+
+    @property
+    def title(self) -> str:
+        return _("Chat")
+
+    # -- building ------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.list = ListPane()
+        self.list.opened.connect(self._open_from_list)
+        self.list.new_wanted.connect(self.new_chat)
+        self.list.search_changed.connect(self._show_list)
+        self.list.renamed.connect(self._rename)
+        self.list.deleted.connect(self.delete)
+        self.pane = self.list
+        self.panel = ChatSide(self.desk)
+        self.panel.changed.connect(self._change_chat)
+        self.side = self.panel
+        self.place = QWidget()
+        self.place.installEventFilter(self)
+        column = QVBoxLayout(self.place)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.heading = label("", "head", wrap=False)
+        self.heading.setContentsMargins(24, 12, 24, 8)
+        self.heading.setMinimumWidth(40)
+        column.addWidget(self.heading)
+        self.view = MessageView(looks.view_words(), looks.markdown(), looks.message_icons(), theme.look().chosen)
+        self.view.acted.connect(self._acted)
+        self.view.stepped.connect(self._stepped)
+        self.view.link_wanted.connect(self._link)
+        self.view.code_copied.connect(self._code_copied)
+        column.addWidget(self.view, 1)
+        self.empty = QWidget()
+        greeting = QVBoxLayout(self.empty)
+        greeting.addStretch(2)
+        self._greeting = label(_("What shall we write?"), "title")
+        self._greeting.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._promise = label(_("The words stay on this computer. Every message is kept the moment you send it."), "quiet")
+        self._promise.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        greeting.addWidget(self._greeting)
+        greeting.addWidget(self._promise)
+        greeting.addStretch(3)
+        column.addWidget(self.empty, 1)
+        self._foot = QHBoxLayout()
+        self._foot.setContentsMargins(24, 4, 24, 16)
+        centred = QWidget()
+        centred.setMaximumWidth(COLUMN)
+        self._below = QVBoxLayout(centred)
+        self._below.setContentsMargins(0, 0, 0, 0)
+        self._below.setSpacing(8)
+        self.box = WritingBox()
+        self.box.set_enter_sends(self.desk.app.settings.enter_sends)
+        self.box.sent.connect(self.send)
+        self.box.stopped.connect(self.stop)
+        self.box.model_chosen.connect(self._model_chosen)
+        self.box.input.textChanged.connect(self._draft_timer.start)
+        self._below.addWidget(self.box)
+        self._foot.addStretch(1)
+        self._foot.addWidget(centred, 1000)
+        self._foot.addStretch(1)
+        column.addLayout(self._foot)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.place and event.type() == QEvent.Type.Resize:
+            self.box.keep_to(self.place.height())
+        return False
+
+    # -- what the core says --------------------------------------------------------------------------------------------
+
+    def _heard(self, event: object) -> None:
+        if isinstance(event, Wrote):
+            if self._chat is not None and event.chat_id == self._chat.id:
+                self.view.append(event.message_id, event.text)
+            self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
+        elif isinstance(event, Waiting):
+            words = state.waiting_words(event.progress)
+            self._waiting[event.message_id] = words
+            self.desk.model_state.emit(words)
+            if self._chat is not None and event.chat_id == self._chat.id:
+                self.view.set_waiting(event.message_id, words)
+        elif isinstance(event, Changed) and event.what == "chats":
+            self._reload()
+
+    def _setting_changed(self, name: str) -> None:
+        if name == "enter_sends":
+            self.box.set_enter_sends(self.desk.app.settings.enter_sends)
+        elif name == "level":
+            self.panel.show_chat(self._chat, self._model(), self._last_made_of())
+        elif name == "model":
+            self._show_models()
+
+    def _reload(self) -> None:
+        """Read the chats again: a few milliseconds on the read-only connection."""
+        if not self._chats.is_open:
+            return
+        try:
+            self._all = self._chats.all()
+        except CannotContinue as error:
+            self._show_trouble(error)
+            return
+        if self._chat is not None:
+            # A chat that was deleted elsewhere leaves the screen.
+            self._chat = next((chat for chat in self._all if self._chat is not None and chat.id == self._chat.id), None)
+        self._show_list()
+        self._show_chat()
+
+    def _show_list(self) -> None:
+        query = self.list.search.text()
+        self.list.show_rows(state.chat_rows(self._all, query), self._chat.id if self._chat else None, searching=bool(query.strip()))
+
+    def _show_chat(self) -> None:
+        chat = self._chat
+        shown = state.messages(self._chats.tree(chat.id), chat, _("One moment…")) if chat is not None else []
+        self.view.set_messages(shown)
+        for key, words in self._waiting.items():
+            self.view.set_waiting(key, words)
+        self.heading.setText(state.title_of(chat) if chat is not None else _("New chat"))
+        self.view.setVisible(bool(shown))
+        self.empty.setVisible(not shown)
+        self.box.set_busy(chat is not None and self._chats.is_writing(chat.id))
+        made_of = self._last_made_of()
+        speed = made_of.get("timing", {}).get("tokens_per_second")
+        if speed:
+            self.desk.speed.emit(state.speed_words(speed))
+        self.panel.show_chat(chat, self._model(), made_of)
+
+    def _last_made_of(self) -> dict[str, Any]:
+        if self._chat is None:
+            return {}
+        path = self._chats.tree(self._chat.id).path(self._chat.tip_id)
+        return next((message.made_of for message in reversed(path) if message.made_of), {})
+
+    # -- models --------------------------------------------------------------------------------------------------------
+
+    def _load_models(self) -> None:
+        async def work(_job: Job[list[TextModel]]) -> list[TextModel]:
+            return await asyncio.to_thread(self.desk.app.text_models)
+
+        self.desk.bridge.start("", work, on_end=self._models_loaded)
+
+    def _models_loaded(self, job: Job[list[TextModel]]) -> None:
+        self._models = job.result or []
+        if job.error is not None:
+            self._show_trouble(job.error)
+        self._show_models()
+
+    def _show_models(self) -> None:
+        if self._models is None:
+            return
+        self.box.set_models(self._models, self._model())
+        self.panel.show_chat(self._chat, self._model(), self._last_made_of())
+
+    def _model(self) -> TextModel | None:
+        wanted = [self._wanted_model, self._chat.model if self._chat else "", self.desk.app.settings.model]
+        return state.choose_model(self._models or [], wanted)
+
+    def _model_title(self) -> str:
+        model = self._model()
+        return model.title if model is not None else ""
+
+    def _model_chosen(self, path: str) -> None:
+        self._wanted_model = path
+        if self._chat is not None:
+            self._change_chat({"model": path})
+        self.panel.show_chat(self._chat, self._model(), self._last_made_of())
+
+    # -- going about ---------------------------------------------------------------------------------------------------
+
+    def entered(self, what: object = None) -> None:
+        if what == "new":
+            self.new_chat()
+        elif isinstance(what, int):
+            self.open(what)
+        if self.desk.app.chats.read_only_because is not None:
+            self._show_trouble(self.desk.app.chats.read_only_because)
+        self.focus_first()
+
+    def focus_first(self) -> None:
+        self.box.focus()
+
+    def left(self) -> None:
+        if self._draft_timer.isActive():
+            self._draft_timer.stop()
+            self._keep_draft()
+
+    @property
+    def chat_id(self) -> int | None:
+        """The chat on the screen; None for a new one."""
+        return self._chat.id if self._chat is not None else None
+
+    def new_chat(self) -> None:
+        """An empty page; the chat begins with its first words."""
+        self._switch(None)
+
+    def open(self, chat_id: int) -> None:
+        """Show a chat."""
+        if self._chats.is_open and (self._chat is None or self._chat.id != chat_id):
+            self._switch(self._chats.get(ChatId(chat_id)))
+
+    def _open_from_list(self, chat_id: int) -> None:
+        self.open(chat_id)
+
+    def _switch(self, chat: Chat | None) -> None:
+        if self._storing:
+            self._then.append(lambda: self._switch(chat))
+            return
+        self.left()
+        self._hide_trouble()
+        self._chat = chat
+        self._wanted_model = ""
+        draft = chat.draft if chat is not None else ""
+        self.box.input.blockSignals(True)
+        self.box.input.setPlainText(draft)
+        self.box.input.blockSignals(False)
+        self.box.input.setPlainText(draft)
+        self._draft_timer.stop()
+        self._show_models()
+        self._show_list()
+        self._show_chat()
+        self.view.scroll_to_end()
+        self.focus_first()
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _store(self, work: Callable[[Job[Any]], Awaitable[Any]], on_end: Callable[[Job[Any]], None]) -> None:
+        """One change at a time, in order: two at once could both begin a new chat."""
+        self._storing = True
+        self._on_stored = on_end
+        self.desk.bridge.start("", work, on_end=self._stored)
+
+    def _stored(self, job: Job[Any]) -> None:
+        self._storing = False
+        self._on_stored(job)
+        while self._then and not self._storing:
+            self._then.pop(0)()
+
+    def _keep_draft(self) -> None:
+        if self._storing:
+            self._then.append(self._keep_draft)
+            return
+        text, chat_id = self.box.input.toPlainText(), self.chat_id
+        if not self._chats.is_open or self._chats.read_only_because is not None or (self._chat.draft if self._chat else "") == text:
+            return
+        self._store(lambda _job: self._chats.keep_draft(ChatId(chat_id) if chat_id is not None else None, text), self._draft_kept)
+
+    def _draft_kept(self, job: Job[Any]) -> None:
+        if job.error is not None:
+            self._show_trouble(job.error)
+        elif self._chat is None and job.result is not None:
+            self._chat = self._chats.get(job.result)
+            self._reload()
+
+    def send(self) -> None:
+        """Send what stands in the input."""
+        if self._storing:
+            self._then.append(self.send)
+            return
+        text, model = self.box.input.toPlainText(), self._model()
+        if not text.strip() or not self._chats.is_open or (self._chat is not None and self._chats.is_writing(self._chat.id)):
+            return
+        if model is None:
+            self._show_trouble(NoStarter())
+            return
+        self._draft_timer.stop()
+        self._hide_trouble()
+        chat_id = ChatId(self._chat.id) if self._chat is not None else None
+        self._sending = text
+        self.box.input.setPlainText("")
+        self._draft_timer.stop()
+        self._store(lambda _job: self._chats.say(chat_id, text), self._said)
+
+    def _said(self, job: Job[Any]) -> None:
+        if job.error is not None or job.result is None:
+            self.box.input.setPlainText(self._sending)
+            if job.error is not None:
+                self._show_trouble(job.error)
+            return
+        chat_id = job.result[0]
+        self._chat = self._chats.get(chat_id)
+        self._reload()
+        self.view.scroll_to_end()
+        model = self._model()
+        if model is not None:
+            if self._wanted_model:
+                self._change_chat({"model": self._wanted_model})
+            engine = self.desk.app.text_engine(model)
+            self._answer(lambda job: self._chats.reply(chat_id, engine, report=job.report))
+
+    def _answer(self, work: Callable[[Job[Any]], Awaitable[Any]]) -> None:
+        self.desk.bridge.start(_("A reply from {model}").format(model=self._model_title()), work, on_end=self._answered)
+        self.box.set_busy(True)
+        self.view.scroll_to_end()
+
+    def _answered(self, job: Job[Any]) -> None:
+        # A failed reply tells its trouble in its own card; what is not kept with a message is told here.
+        if isinstance(job.error, CannotContinue) and job.error.code in ("bad_request", "database_trouble", "newer_database"):
+            self._show_trouble(job.error)
+        elif job.error is not None and not isinstance(job.error, CannotContinue):
+            errors.trouble(job.error)  # into the log; the card is in the chat
+        self._waiting.clear()
+        self.desk.model_state.emit(
+            _("The model is not loaded") if isinstance(job.error, CannotContinue) else _("{model} is loaded").format(model=self._model_title())
+        )
+        self._reload()
+
+    def stop(self) -> None:
+        """Stop the reply that is being written here."""
+        chat = self._chat
+        if chat is not None and self._chats.is_writing(chat.id):
+            self.desk.bridge.start("", lambda _job: self._chats.stop(chat.id))
+
+    def again(self, key: int) -> None:
+        """Another try at a reply, beside the old one."""
+        model = self._model()
+        if model is None:
+            self._show_trouble(NoStarter())
+        elif self._chat is not None and not self._chats.is_writing(self._chat.id):
+            engine = self.desk.app.text_engine(model)
+            self._answer(lambda job: self._chats.regenerate(MessageId(key), engine, report=job.report))
+
+    def again_last(self) -> None:
+        """Another try at the last reply."""
+        if self._chat is not None:
+            path = self._chats.tree(self._chat.id).path(self._chat.tip_id)
+            if path and path[-1].role == "assistant":
+                self.again(path[-1].id)
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def _acted(self, key: int, action: str) -> None:
+        if action == "copy":
+            QGuiApplication.clipboard().setText(self.view.text_of(key))
+            self.desk.say(_("Copied"))
+        elif action == "text":
+            self._select_text(self.view.text_of(key))
+        elif action == "again":
+            self.again(key)
+
+    def _stepped(self, key: int, step: int) -> None:
+        if self._chat is not None:
+            other = self._chats.tree(self._chat.id).beside(MessageId(key), step)
+            if other is not None:
+                self.desk.bridge.start("", lambda _job: self._chats.choose(other), on_end=self._changed)
+
+    def _select_text(self, text: str) -> None:
+        dialog = QDialog(self.place)
+        dialog.setWindowTitle(_("Select text"))
+        dialog.resize(640, 480)
+        column = QVBoxLayout(dialog)
+        words = QPlainTextEdit(text)
+        words.setReadOnly(True)
+        words.setTabChangesFocus(True)
+        words.setAccessibleName(_("The whole message"))
+        column.addWidget(words)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(dialog.reject)
+        column.addWidget(buttons)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _link(self, address: str) -> None:
+        safe = state.safe_link(address)
+        if safe is None:
+            self.desk.say(_("This link is not opened: only web and mail addresses are."))
+            return
+        box = QMessageBox(QMessageBox.Icon.Question, _("Open a link"), _("Open this address in your browser?"), parent=self.place)
+        box.setInformativeText(f"{state.host_of(safe)}\n\n{safe[:500]}")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        if box.exec() == QMessageBox.StandardButton.Open:
+            QDesktopServices.openUrl(QUrl(safe))
+        box.deleteLater()
+
+    def _code_copied(self) -> None:
+        self.desk.say(_("Copied"))
+
+    # -- the chat itself -----------------------------------------------------------------------------------------------
+
+    def _rename(self, chat_id: int, title: str) -> None:
+        self.desk.bridge.start("", lambda _job: self._chats.change(ChatId(chat_id), title=title), on_end=self._changed)
+
+    def delete(self, chat_id: int) -> None:
+        """Take a chat out of sight, with undo."""
+        chat = self._chats.get(ChatId(chat_id)) if self._chats.is_open else None
+        if chat is None:
+            return
+
+        def undo() -> None:
+            self.desk.bridge.start("", lambda _job: self._chats.undelete(chat.id), on_end=self._changed)
+
+        if self._chat is not None and self._chat.id == chat_id:
+            self._draft_timer.stop()
+            self._chat = None
+            self.box.input.setPlainText("")
+            self._draft_timer.stop()
+        self.desk.bridge.start("", lambda _job: self._chats.delete(chat.id), on_end=self._changed)
+        self.desk.say(_("Deleted: {title}").format(title=state.title_of(chat)), _("Undo"), undo)
+
+    def delete_current(self) -> None:
+        """Delete the chat on the screen."""
+        if self._chat is not None:
+            self.delete(self._chat.id)
+
+    def _change_chat(self, given: dict[str, Any]) -> None:
+        """Keep a model, a system prompt or parameters with this chat; makes one when there is none yet."""
+        chat = self._chat
+
+        async def work(_job: Job[ChatId]) -> ChatId:
+            where = chat.id if chat is not None else await self._chats.new()
+            await self._chats.change(where, **given)
+            return where
+
+        if self._storing:
+            self._then.append(lambda: self._change_chat(given))
+        else:
+            self._store(work, self._chat_made)
+
+    def _chat_made(self, job: Job[Any]) -> None:
+        if job.error is not None:
+            self._show_trouble(job.error)
+        elif self._chat is None and job.result is not None:
+            self._chat = self._chats.get(job.result)
+            self._reload()
+
+    def _changed(self, job: Job[Any]) -> None:
+        if job.error is not None:
+            self._show_trouble(job.error)
+
+    def cannot_open(self, error: BaseException) -> None:
+        """The chats can't be opened: say why, and take no words that could not be kept."""
+        self.box.setEnabled(False)
+        self._show_trouble(error)
+
+    # -- trouble -------------------------------------------------------------------------------------------------------
+
+    def _show_trouble(self, error: BaseException) -> None:
+        self._hide_trouble()
+        self._trouble = TroubleCard(errors.trouble(error, (("close", _("Close")),)), _("Details"), _("Copy details"))
+        self._trouble.pressed.connect(self._hide_trouble)
+        self._below.insertWidget(0, self._trouble)
+
+    def _hide_trouble(self) -> None:
+        if self._trouble is not None:
+            self._trouble.hide()
+            self._trouble.deleteLater()
+            self._trouble = None

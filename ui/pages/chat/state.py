@@ -1,0 +1,167 @@
+"""What the room of chats shows. Pure, no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localstory.chats.store import Chat
+from localstory.chats.tree import ChatMessage, Tree
+from localstory.events import Progress
+from localstory.models.library import TextModel
+from localstory.words import _, duration, number, percent, size
+from ui import errors
+from ui.widgets.palette_score import fold
+from ui.widgets.values import MessageAction, Shown
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """A line of the list of chats."""
+
+    id: int
+    title: str
+    note: str
+    """ "Draft" when something stands unsent in it."""
+
+
+def title_of(chat: Chat) -> str:
+    """A chat's name, also when it has none yet."""
+    return chat.title or _("New chat")
+
+
+def chat_rows(chats: Sequence[Chat], query: str = "") -> list[ChatRow]:
+    """The list of chats whose titles hold the query's words, marks and case aside."""
+    wanted = fold(query).split()
+    rows = [ChatRow(chat.id, title_of(chat), _("Draft") if chat.draft.strip() else "") for chat in chats]
+    return [row for row in rows if all(word in fold(row.title) for word in wanted)]
+
+
+def messages(tree: Tree, chat: Chat, waiting: str) -> list[Shown]:
+    """The branch of a chat that is in sight. `waiting` says why a reply that began has no words yet."""
+    path = tree.path(chat.tip_id)
+    return [_message(tree, message, place, waiting, is_last=place == len(path)) for place, message in enumerate(path, 1)]
+
+
+def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_last: bool) -> Shown:
+    mine = message.role == "user"
+    speaker = (_("Your message {number}") if mine else _("Reply {number}")).format(number=place)
+    live = message.state == "streaming"
+    actions = [MessageAction("copy", _("Copy"), "copy"), MessageAction("text", _("Select text"), "text")] if message.text else []
+    if not mine:
+        actions.append(MessageAction("again", _("Write again"), "again"))
+    trouble = None
+    if message.trouble is not None:
+        dead = message.trouble["code"] in ("child_died", "child_hung", "quarantined")
+        trouble = errors.kept_trouble(message.trouble, (("again", _("Load again") if dead else _("Try again")),))
+        actions = [action for action in actions if action.id != "again"]
+    return Shown(
+        key=message.id, text=message.text, mine=mine, speaker=speaker, note="" if mine else reply_note(message, is_last=is_last), actions=tuple(actions),
+        place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble,
+    )  # fmt: skip
+
+
+def reply_note(message: ChatMessage, *, is_last: bool) -> str:
+    """The quiet words under a reply: who wrote it, how fast, and whether it was cut short."""
+    if message.state == "streaming":
+        return ""
+    parts = [message.model] if message.model else []
+    speed = message.made_of.get("timing", {}).get("tokens_per_second")
+    if speed and is_last:
+        parts.append(speed_words(speed))
+    if message.state == "stopped":
+        parts.append(_("stopped"))
+    elif message.made_of.get("stop_reason") == "length":
+        parts.append(_("cut off at the longest length"))
+    elif message.made_of.get("stop_reason") == "context":
+        parts.append(_("cut off: the model's memory is full"))
+    return " · ".join(parts)
+
+
+def speed_words(tokens_per_second: float) -> str:
+    """ "34 tokens a second"."""
+    return _("{number} tokens a second").format(number=number(tokens_per_second))
+
+
+def waiting_words(progress: Progress | None) -> str:
+    """Why there are no words yet: "Loading the model… 40 %"."""
+    if progress is None:
+        return _("One moment…")
+    words = f"{_(progress.stage)}…"
+    return f"{words} {percent(progress.share)}" if progress.share is not None and progress.share < 1 else words
+
+
+def choose_model(models: Sequence[TextModel], wanted: Sequence[str]) -> TextModel | None:
+    """The first usable model that is wanted (paths or titles, first wins), or the first usable one."""
+    usable = [model for model in models if model.usable]
+    for name in wanted:
+        for model in usable:
+            if name and name in (str(model.path), model.title):
+                return model
+    return usable[0] if usable else None
+
+
+def model_facts(model: TextModel) -> list[tuple[str, str]]:
+    """What a person may want to know of a model, as (what, value); unknown is left out."""
+    facts = [(_("Size"), size(model.size_bytes)), (_("Kind"), f"{model.architecture} {model.quantisation}".strip())]
+    if model.parameters:
+        facts.append((_("Parameters"), parameters_words(model.parameters)))
+    if model.context_length:
+        facts.append((_("Context"), _("{number} tokens").format(number=number(model.context_length))))
+    if model.licence:
+        facts.append((_("Licence"), model.licence))
+    return facts
+
+
+def parameters_words(parameters: int) -> str:
+    """ "135 million", "7.2 billion"."""
+    if parameters >= 1_000_000_000:
+        return _("{number} billion").format(number=number(parameters / 1e9, 1))
+    return _("{number} million").format(number=number(parameters / 1e6))
+
+
+def reply_facts(made_of: dict[str, Any]) -> list[tuple[str, str]]:
+    """The numbers of the last reply, for developers, as (what, value)."""
+    usage, timing = made_of.get("usage", {}), made_of.get("timing", {})
+    if not usage or not timing:
+        return []
+    facts = [
+        (_("Prompt"), _("{number} tokens").format(number=number(usage["prompt_tokens"]))),
+        (_("Of these reused"), _("{number} tokens").format(number=number(usage["reused_tokens"]))),
+        (_("Written"), _("{number} tokens").format(number=number(usage["generated_tokens"]))),
+        (_("Loading"), _seconds(timing["load_s"])),
+        (_("Reading the prompt"), _seconds(timing["prompt_s"])),
+        (_("First word after"), _seconds(timing["first_token_s"])),
+    ]
+    if timing.get("tokens_per_second"):
+        facts.append((_("Speed"), speed_words(timing["tokens_per_second"])))
+    return [*facts, (_("Seed"), str(made_of.get("seed", ""))), (_("Ended by"), str(made_of.get("stop_reason", "")))]
+
+
+def _seconds(seconds: float) -> str:
+    return duration(seconds) if seconds >= 10 else _("{seconds} s").format(seconds=number(seconds, 2))
+
+
+def safe_link(address: str) -> str | None:
+    """The address if it is one a click may open (after asking), else None."""
+    scheme = address.split(":", 1)[0].lower()
+    return address if scheme in ("http", "https", "mailto") and ":" in address and "\n" not in address else None
+
+
+def host_of(address: str) -> str:
+    """Where a link really goes: the host, in its ASCII form, so that look-alike letters show."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    host = parts.hostname or parts.path
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def model_name(path: str) -> str:
+    """What to call a model of which only the path is known."""
+    return Path(path).stem

@@ -1,0 +1,66 @@
+"""What the room of settings shows. Pure, no Qt.
+
+To add a setting: a field in localstory/settings.py, and a row in `rows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localstory.settings import Settings
+from localstory.words import _
+from ui.widgets.palette_score import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A setting: its name in Settings, words, the choices as (value, words), its value now and its default."""
+
+    name: str
+    title: str
+    text: str
+    choices: tuple[tuple[object, str], ...]
+    value: object
+    default: object
+
+    @property
+    def is_default(self) -> bool:
+        return self.value == self.default
+
+    def words_for(self, value: object) -> str:
+        """What a value is called."""
+        return next((words for choice, words in self.choices if choice == value), str(value))
+
+    @property
+    def origin(self) -> str:
+        """Where the value comes from, and what the default is."""
+        if self.is_default:
+            return _("This is the default.")
+        return _("You chose this. Default: {default}.").format(default=self.words_for(self.default))
+
+
+def rows(settings: Settings, query: str = "") -> list[Row]:
+    """Every setting whose words hold the query's words."""
+    default = Settings()
+    system = ("system", _("As the system"))
+    choices: dict[str, tuple[str, str, tuple[tuple[object, str], ...]]] = {
+        "language": (_("Language"), _("Of the window. Stories can be in other languages."), (system, ("en", "English"), ("vi", "Tiếng Việt"))),
+        "theme": (
+            _("Appearance"),
+            _("Light, dark, or with the strongest contrast."),
+            (system, ("light", _("Light")), ("dark", _("Dark")), ("contrast", _("High contrast"))),
+        ),
+        "level": (
+            _("Level"),
+            _("How much the window shows: User is for chatting; Power User adds how a model writes; Developer adds numbers."),
+            (("user", _("User")), ("power", _("Power User")), ("developer", _("Developer"))),
+        ),
+        "enter_sends": (
+            _("Enter key"),
+            _("Shift+Enter is always a new line, Ctrl+Enter always sends."),
+            ((True, _("Sends the message")), (False, _("Begins a new line"))),
+        ),
+    }
+    every = [Row(name, *said, getattr(settings, name), getattr(default, name)) for name, said in choices.items()]
+    wanted = fold(query).split()
+    return [row for row in every if all(word in fold(" ".join((row.title, row.text, *(words for _value, words in row.choices)))) for word in wanted)]

@@ -1,0 +1,1 @@
+"""Parts that know nothing of localstory: they get their words from whoever uses them."""

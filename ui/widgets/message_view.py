@@ -1,0 +1,544 @@
+"""A list of messages that stays fast at any length: only the rows in sight have widgets, and these are used again.
+
+Rows are segments of messages (`segments.py`), heights are guessed until a row is first seen, and what is being read
+stays where it is. Measured in facts/qt-and-packaging §2.3: 1,000 messages open in 42 ms of processor time.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from PySide6.QtCore import QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, QToolButton, QWidget
+
+from ui.widgets.cards import TroubleCard, label
+from ui.widgets.markdown import COPY_SCHEME, Markdown
+from ui.widgets.message_rows import Bar, Entry, Kind, Row
+from ui.widgets.safe_browser import SafeBrowser
+from ui.widgets.segments import CAP, Segment, cut, segments
+from ui.widgets.values import Shown, ViewWords
+
+COLUMN = 760
+"""Pixels: longer lines are hard to read."""
+_SIDE = 24
+_BUBBLE = 14
+"""Padding in a bubble."""
+_SHORTEST_MS, _LONGEST_MS = 33, 250
+_NEAR_END = 8
+
+
+class MessageView(QAbstractScrollArea):
+    """Shows messages. `set_messages` gives all of them, `append` adds to one that is being written."""
+
+    acted = Signal(int, str)
+    """A message's key and the id of its action, or of a button of its trouble card."""
+    stepped = Signal(int, int)
+    """A message's key and -1 or 1: the person wants its neighbour."""
+    link_wanted = Signal(str)
+    code_copied = Signal()
+
+    def __init__(self, words: ViewWords, markdown: Markdown, icons: dict[str, QIcon], bubble: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._words = words
+        self._markdown = markdown
+        self._icons = icons
+        self._bubble = QColor(bubble)
+        self._entries: list[Entry] = []
+        self._rows: list[Row] = []
+        self._tops: list[int] = []
+        self._total = 0
+        self._follow = True
+        self._arranging = False
+        self._free: list[SafeBrowser] = []
+        self._free_bars: list[Bar] = []
+        self._in_sight: list[Row] = []
+        self._focus_order: list[int] = []
+        self._rows_changed = False
+        self._next_flush = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.flush)
+        self.flush_costs: list[float] = []
+        """Seconds of the last flushes, layout included; the benchmark reads it."""
+        self.setFrameStyle(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalScrollBar().setSingleStep(48)
+        self.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.setAccessibleName(words.list)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setAutoFillBackground(False)
+        self._new_text = QPushButton(words.new_text, self)
+        self._new_text.setAccessibleName(words.new_text)
+        self._new_text.clicked.connect(self.scroll_to_end)
+        self._new_text.hide()
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    def set_messages(self, messages: Iterable[Shown]) -> None:
+        """Show these. What did not change keeps its rows; what is being read stays in place."""
+        old = {entry.shown.key: entry for entry in self._entries}
+        anchor = self._anchor()
+        entries: list[Entry] = []
+        for shown in messages:
+            entry = old.pop(shown.key, None)
+            if entry is None:
+                entry = Entry(shown)
+                self._build(entry)
+            elif entry.shown != shown:
+                self._change(entry, shown)
+            entries.append(entry)
+        for gone in old.values():
+            for row in gone.rows:
+                self._release(row)
+        self._entries = entries
+        self._rows = [row for entry in entries for row in entry.rows]
+        self._measure_from(0)
+        self._arrange(anchor)
+
+    def append(self, key: int, text: str) -> None:
+        """The next words of a message that is being written; shown within 33 ms, later when drawing is slow here."""
+        entry = self._entry(key)
+        if entry is None:
+            return
+        entry.pending += text
+        if not self._timer.isActive():
+            self._timer.start(max(0, round((self._next_flush - time.monotonic()) * 1000)))
+
+    def set_waiting(self, key: int, words: str) -> None:
+        """Say why a message has no words yet."""
+        entry = self._entry(key)
+        if entry is None or entry.rows[0].kind is not Kind.waiting:
+            return
+        entry.shown = _with(entry.shown, waiting=words)
+        row = entry.rows[0]
+        if isinstance(row.widget, QLabel):
+            row.widget.setText(words)
+
+    def flush(self) -> None:
+        """Show what `append` collected."""
+        began = time.perf_counter()
+        first: int | None = None
+        self._rows_changed = False
+        for entry in self._entries:
+            if entry.pending:
+                at = self._rows.index(entry.rows[0])
+                first = at if first is None else min(first, at)
+                self._grow(entry)
+        if first is None:
+            return
+        if self._rows_changed:
+            self._rows = [row for entry in self._entries for row in entry.rows]
+        self._measure_from(first)
+        self._arrange(None)
+        if not self._follow:
+            self._offer_new_text()
+        cost = time.perf_counter() - began
+        self.flush_costs.append(cost)
+        del self.flush_costs[:-2000]
+        self._next_flush = time.monotonic() + min(_LONGEST_MS, max(_SHORTEST_MS, 4000 * cost)) / 1000
+
+    def _grow(self, entry: Entry) -> None:
+        text, entry.pending = entry.pending, ""
+        entry.shown = _with(entry.shown, text=entry.shown.text + text)
+        if entry.rows[0].kind is Kind.waiting:
+            self._release(entry.rows.pop(0))
+            row = Row(entry, Kind.text)
+            row.live = True
+            entry.rows.insert(0, row)
+            self._pad(entry)
+            self._rows_changed = True
+        at = max(number for number, row in enumerate(entry.rows) if row.kind is Kind.text)
+        row = entry.rows[at]
+        row.segment = Segment(row.segment.text + text, row.segment.carry)
+        row.html = None
+        row.known_width = -1
+        while len(row.segment.text) > CAP:
+            head, rest = cut(row.segment)
+            row.segment, row.live, row.html, row.known_width = head, False, None, -1
+            row = Row(entry, Kind.text, rest)
+            row.live = True
+            at += 1
+            entry.rows.insert(at, row)
+            self._rows_changed = True
+        if self._rows_changed:
+            self._pad(entry)
+
+    def scroll_to_end(self) -> None:
+        """Go to the newest words and follow them from now on."""
+        self._follow = True
+        self._new_text.hide()
+        self._arrange(None)
+
+    def text_of(self, key: int) -> str:
+        """The whole text of a message, as it is so far."""
+        entry = self._entry(key)
+        return entry.shown.text + entry.pending if entry is not None else ""
+
+    @property
+    def is_following(self) -> bool:
+        """True while the end is in sight and new words keep it there."""
+        return self._follow
+
+    @property
+    def browsers(self) -> Sequence[SafeBrowser]:
+        """The texts in sight, from top to bottom."""
+        return [row.widget for row in self._in_sight if isinstance(row.widget, SafeBrowser)]
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def _entry(self, key: int) -> Entry | None:
+        return next((entry for entry in reversed(self._entries) if entry.shown.key == key), None)
+
+    def _build(self, entry: Entry) -> None:
+        shown = entry.shown
+        if shown.live and not shown.text and shown.trouble is None:
+            entry.rows = [Row(entry, Kind.waiting)]
+        else:
+            entry.rows = [Row(entry, Kind.text, segment) for segment in segments(shown.text)] if shown.text else []
+            if shown.live and entry.rows:
+                entry.rows[-1].live = True
+        if shown.trouble is not None:
+            entry.rows.append(Row(entry, Kind.trouble))
+        if not shown.live or not entry.rows:
+            entry.rows.append(Row(entry, Kind.bar))
+        self._pad(entry)
+
+    def _change(self, entry: Entry, shown: Shown) -> None:
+        before = entry.shown
+        if shown.live and before.live and len(shown.text) <= len(before.text) + len(entry.pending):
+            return  # the stream is ahead of the one who asks
+        same_words = shown.text == before.text + entry.pending and shown.mine == before.mine
+        if same_words and shown.text:
+            if entry.pending:
+                self._grow(entry)
+            kept = [row for row in entry.rows if row.kind is Kind.text]
+            for row in entry.rows:
+                if row.kind is not Kind.text:
+                    self._release(row)
+            entry.shown = shown
+            for row in kept:
+                if row.live and not shown.live:
+                    row.live, row.html, row.known_width = False, None, -1  # now with coloured code
+            entry.rows = kept
+            if shown.trouble is not None:
+                entry.rows.append(Row(entry, Kind.trouble))
+            if not shown.live:
+                entry.rows.append(Row(entry, Kind.bar))
+            self._pad(entry)
+            return
+        for row in entry.rows:
+            self._release(row)
+        entry.pending = ""
+        entry.shown = shown
+        self._build(entry)
+
+    def _pad(self, entry: Entry) -> None:
+        texts = [row for row in entry.rows if row.kind is Kind.text]
+        for row in entry.rows:
+            row.above, row.below = 0, 0
+        if texts and entry.shown.mine:
+            texts[0].above += 10
+            texts[-1].below += 10
+        for row in entry.rows:
+            if row.kind is Kind.bar:
+                row.above, row.below = 2, 18
+            elif row.kind is Kind.trouble:
+                row.above, row.below = 8, 8
+            elif row.kind is Kind.waiting or row.live:
+                row.below = 8
+
+    def _column(self) -> tuple[int, int]:
+        """Left edge and width of the column of text, in pixels."""
+        room = self.viewport().width()
+        width = max(120, min(COLUMN, room - 2 * _SIDE))
+        return (room - width) // 2, width
+
+    def _measure_from(self, first: int) -> None:
+        _left, column = self._column()
+        del self._tops[first:]
+        top = 24 if first == 0 else self._rows[first - 1].top + self._rows[first - 1].height
+        for row in self._rows[first:]:
+            if row.known_width != column and row.height == 0:
+                row.height = row.guess_height(column)
+            row.top = top
+            self._tops.append(top)
+            top += row.height
+        self._total = top + 24
+
+    # -- what is in sight ----------------------------------------------------------------------------------------------
+
+    def _anchor(self) -> tuple[Row, int] | None:
+        """The first row in sight and how far its top is above the edge."""
+        if self._follow or not self._rows:
+            return None
+        offset = self.verticalScrollBar().value()
+        at = max(0, bisect_right(self._tops, offset) - 1)
+        return self._rows[at], offset - self._rows[at].top
+
+    def _arrange(self, anchor: tuple[Row, int] | None) -> None:
+        """Put widgets on the rows in sight. `anchor` keeps a row where it was."""
+        self._arranging = True
+        try:
+            bar, view = self.verticalScrollBar(), self.viewport().height()
+            left, column = self._column()
+            if anchor is None and not self._follow:
+                anchor = self._anchor()
+            first = last = 0
+            for _attempt in range(12):
+                highest = max(0, self._total - view)
+                bar.setPageStep(view)
+                bar.setRange(0, highest)
+                if self._follow:
+                    bar.setValue(highest)
+                elif anchor is not None and anchor[0] in self._rows:
+                    bar.setValue(anchor[0].top + anchor[1])
+                offset = bar.value()
+                first = max(0, bisect_right(self._tops, offset) - 1)
+                last = max(first, bisect_right(self._tops, offset + view))
+                changed = None
+                for at in range(first, min(last, len(self._rows))):
+                    if self._settle(self._rows[at], column) and changed is None:
+                        changed = at
+                if changed is None:
+                    break
+                self._measure_from(changed)
+            self._place(first, last, left, column)
+        finally:
+            self._arranging = False
+        self._place_button()
+
+    def _settle(self, row: Row, column: int) -> bool:
+        """Give a row its widget and its true height; True when the height changed."""
+        if row.widget is None:
+            row.widget = self._widget_for(row, column)
+            row.known_width = -1
+        if row.known_width == column:
+            return False
+        before = row.height
+        row.height = self._measure(row, column) + row.above + row.below
+        row.known_width = column
+        return row.height != before
+
+    def _measure(self, row: Row, column: int) -> int:
+        widget = row.widget
+        if isinstance(widget, SafeBrowser):
+            row.width = round(column * 0.82) - 2 * _BUBBLE if row.entry.shown.mine else column
+            if row.html is None:
+                rendered = self._markdown.render(row.segment.markdown, at_rest=not row.live)
+                row.html, row.codes = rendered.html, rendered.codes
+                height = widget.set_html(row.html, row.width)
+            else:
+                height = widget.fit(row.width)
+            if row.entry.shown.mine and len(row.entry.rows) <= 2:
+                row.width = min(row.width, int(widget.document().idealWidth()) + 2)
+                height = widget.fit(row.width)
+            return height
+        row.width = column
+        if isinstance(widget, TroubleCard):
+            return max(widget.sizeHint().height(), widget.column.heightForWidth(column))
+        if isinstance(widget, Bar):
+            return max(28, widget.sizeHint().height())
+        return max(24, int(widget.sizeHint().height()))
+
+    def _widget_for(self, row: Row, column: int) -> QWidget:
+        shown = row.entry.shown
+        if row.kind is Kind.text:
+            browser = self._free.pop() if self._free else self._new_browser()
+            texts = [other for other in row.entry.rows if other.kind is Kind.text]
+            number = texts.index(row) + 1
+            browser.setAccessibleName(shown.speaker if number == 1 else self._words.part.format(speaker=shown.speaker, number=number))
+            if row.html is not None:
+                browser.set_html(row.html, column)
+            return browser
+        if row.kind is Kind.bar:
+            bar = self._free_bars.pop() if self._free_bars else self._new_bar()
+            bar.show_message(shown, self._words, self._icons)
+            return bar
+        if row.kind is Kind.trouble and shown.trouble is not None:
+            card = TroubleCard(shown.trouble, self._words.details, self._words.copy, self.viewport(), shown.speaker)
+            card.pressed.connect(self._card_pressed)
+            card.resized.connect(self._card_resized)
+            return card
+        waiting = label(shown.waiting, "quiet", parent=self.viewport())
+        waiting.setAccessibleName(shown.speaker)
+        return waiting
+
+    def _new_browser(self) -> SafeBrowser:
+        browser = SafeBrowser(self.viewport())
+        browser.anchorClicked.connect(self._link_clicked)
+        return browser
+
+    def _new_bar(self) -> Bar:
+        bar = Bar(self.viewport())
+        bar.acted.connect(self._bar_acted)
+        bar.stepped.connect(self._bar_stepped)
+        return bar
+
+    def _release(self, row: Row) -> None:
+        widget, row.widget = row.widget, None
+        if widget is None:
+            return
+        widget.hide()
+        if isinstance(widget, SafeBrowser):
+            if len(self._free) < 24:
+                self._free.append(widget)
+                return
+        elif isinstance(widget, Bar) and len(self._free_bars) < 24:
+            self._free_bars.append(widget)
+            return
+        widget.deleteLater()
+
+    def _place(self, first: int, last: int, left: int, column: int) -> None:
+        offset = self.verticalScrollBar().value()
+        wanted = self._rows[first:last]
+        keep = set(map(id, wanted))
+        focused = self.focusWidget()
+        for row in self._in_sight:
+            if id(row) not in keep and row.widget is not None:
+                if focused is not None and (row.widget is focused or row.widget.isAncestorOf(focused)) and row.entry in self._entries:
+                    wanted.append(row)  # the keyboard is there: it may leave the sight, not the program
+                else:
+                    self._release(row)
+        for row in wanted:
+            if row.widget is None:
+                continue
+            x = left
+            if row.kind is Kind.text and row.entry.shown.mine:
+                x = left + column - row.width - _BUBBLE
+            row.widget.setGeometry(x, row.top + row.above - offset, row.width, row.height - row.above - row.below)
+            row.widget.show()
+        self._in_sight = wanted
+        self._order_focus()
+        self.viewport().update()
+
+    def _order_focus(self) -> None:
+        """Tab goes from top to bottom, whatever order the widgets were made in."""
+        chain: list[QWidget] = []
+        for row in sorted(self._in_sight, key=lambda row: row.top):
+            if isinstance(row.widget, Bar):
+                chain += row.widget.buttons
+            elif isinstance(row.widget, TroubleCard):
+                chain += row.widget.findChildren(QPushButton)
+            elif isinstance(row.widget, SafeBrowser):
+                chain.append(row.widget)
+        order = [id(widget) for widget in chain]
+        if order != self._focus_order:
+            self._focus_order = order
+            for before, after in pairwise(chain):
+                QWidget.setTabOrder(before, after)
+
+    # -- what the person does ------------------------------------------------------------------------------------------
+
+    def _row_of(self, widget: object) -> Row | None:
+        return next((row for row in self._in_sight if row.widget is widget), None)
+
+    def _link_clicked(self, url: QUrl) -> None:
+        row = self._row_of(self.sender())
+        address = url.toString()
+        if row is not None and address.startswith(COPY_SCHEME):
+            number = address.removeprefix(COPY_SCHEME)
+            if number.isdecimal() and int(number) < len(row.codes):
+                QGuiApplication.clipboard().setText(row.codes[int(number)])
+                self.code_copied.emit()
+            return
+        self.link_wanted.emit(address)
+
+    def _bar_acted(self, action: str) -> None:
+        if (row := self._row_of(self.sender())) is not None:
+            self.acted.emit(row.entry.shown.key, action)
+
+    def _bar_stepped(self, step: int) -> None:
+        if (row := self._row_of(self.sender())) is not None:
+            self.stepped.emit(row.entry.shown.key, step)
+
+    def _card_pressed(self, identity: str) -> None:
+        if (row := self._row_of(self.sender())) is not None:
+            self.acted.emit(row.entry.shown.key, identity)
+
+    def _card_resized(self) -> None:
+        if (row := self._row_of(self.sender())) is not None:
+            row.known_width = -1
+            self._arrange(self._anchor())
+
+    def _scrolled(self) -> None:
+        if self._arranging:
+            return
+        bar = self.verticalScrollBar()
+        self._follow = bar.value() >= bar.maximum() - _NEAR_END
+        if self._follow:
+            self._new_text.hide()
+        self._arrange(None)
+
+    def _offer_new_text(self) -> None:
+        self._new_text.show()
+        self._new_text.raise_()
+        self._place_button()
+
+    def _place_button(self) -> None:
+        self._new_text.adjustSize()
+        self._new_text.move((self.width() - self._new_text.width()) // 2, self.height() - self._new_text.height() - 12)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        steps = {
+            Qt.Key.Key_Home: bar.minimum(), Qt.Key.Key_End: bar.maximum(), Qt.Key.Key_PageUp: bar.value() - bar.pageStep() + 40,
+            Qt.Key.Key_PageDown: bar.value() + bar.pageStep() - 40, Qt.Key.Key_Up: bar.value() - 48, Qt.Key.Key_Down: bar.value() + 48,
+        }  # fmt: skip
+        if event.key() in steps:
+            bar.setValue(steps[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
+
+    # -- Qt ------------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            anchor = self._anchor()
+            for row in self._rows:
+                if row.widget is None:
+                    row.height = 0
+            self._measure_from(0)
+            self._arrange(anchor)
+        else:
+            self._arrange(self._anchor())
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        """Nothing: `_scrolled` moves the widgets."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """The bubbles behind the person's own words; texts lie over them."""
+        offset = self.verticalScrollBar().value()
+        left, column = self._column()
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._bubble)
+        done: set[int] = set()
+        for row in self._in_sight:
+            entry = row.entry
+            if not entry.shown.mine or row.kind is not Kind.text or id(entry) in done:
+                continue
+            done.add(id(entry))
+            texts = [other for other in entry.rows if other.kind is Kind.text]
+            width = max(other.width for other in texts) + 2 * _BUBBLE
+            top, bottom = texts[0].top, texts[-1].top + texts[-1].height
+            painter.drawRoundedRect(QRectF(left + column - width, top - offset, width, bottom - top), 12, 12)
+        painter.end()
+
+
+def _with(shown: Shown, *, text: str | None = None, waiting: str | None = None) -> Shown:
+    return Shown(
+        shown.key, shown.text if text is None else text, shown.mine, shown.speaker, shown.note, shown.actions, shown.place, shown.live,
+        shown.waiting if waiting is None else waiting, shown.trouble,
+    )  # fmt: skip
+
+
+def all_buttons(view: MessageView) -> list[QToolButton]:
+    """The buttons in sight, top to bottom (for tests and for the keyboard)."""
+    return [button for row in view._in_sight if isinstance(row.widget, Bar) for button in row.widget.buttons]
