@@ -9,13 +9,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from localstory import system
 from localstory.children.host import Child, WorkFailed
 from localstory.children.protocol import Message
 from localstory.engines.base import EngineFacts, Speech, SpeechEvent, SpeechRequest, SpokenSentence, SpokenWord, Stream
 from localstory.engines.speech.languages import base, contradicts
+from localstory.engines.speech.saving import file_trouble, part_file
 from localstory.engines.speech.voice import VoiceCard, VoiceUnusable, WrongLanguage, read_card, speaks
-from localstory.errors import BadRequest, CannotContinue, FileTrouble
+from localstory.errors import BadRequest, CannotContinue
 from localstory.events import Progress
 from localstory.words import mark
 
@@ -64,36 +64,6 @@ def check_request(request: SpeechRequest, *, voice: str, language: str) -> None:
     seen = contradicts(request.text, request.language)
     if seen is not None:
         raise WrongLanguage(voice=voice, speaks=base(language), wanted=seen)
-
-
-@contextlib.contextmanager
-def part_file(out: Path) -> Any:
-    """A name beside `out` to write to; it becomes `out` when the block ends well and is gone otherwise. Raises FileTrouble."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        try:
-            # Opened here, so that a folder that can't be written is known before any work; what a killed run left goes.
-            part.unlink(missing_ok=True)
-            part.touch()
-            yield part
-            part.replace(out)
-            system.sync_folder(out.parent)
-        except OSError as error:
-            raise file_trouble(out, error.strerror or str(error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def file_trouble(out: Path, reason: str) -> FileTrouble:
-    """The error for a sound file that can't be written."""
-    return FileTrouble(
-        title=mark("The speech could not be saved"),
-        detail=mark("{path}: {reason}."),
-        hint=mark("Check that the folder exists, can be written to, and has free space."),
-        path=str(out),
-        reason=reason,
-    )
 
 
 class PiperEngine:

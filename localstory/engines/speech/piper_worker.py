@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import itertools
 import math
 import os
 import threading
 import wave
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ import numpy as np
 from localstory.children.worker import Job, Refused, serve
 from localstory.engines.speech import levels, pauses, timing
 from localstory.engines.speech.reading import Said, read
-from localstory.engines.speech.sentences import Breath, End, split
+from localstory.engines.speech.sentences import Breath, End, Sentence, split
 from localstory.engines.speech.voice_model import NotAVoice, prepare
 from localstory.words import mark
 
@@ -166,8 +169,26 @@ class PiperWorker:
         raise Refused("unknown_op", op=op)
 
 
+@dataclass(slots=True)
+class _Prepared:
+    """A breath ready to be spoken."""
+
+    breath: Breath
+    said: Said
+    phonemes: list[str]
+    """Empty when there is nothing to say."""
+    ends_sentence: str = ""
+    """The whole sentence as written, when this is its last breath."""
+
+
+_Sound = tuple[levels.Samples, list[int]]
+
+
 class _Reading:
-    """One text on its way into one WAV."""
+    """One text on its way into one WAV.
+
+    While ONNX Runtime speaks one breath on its threads, this one finishes the breath before and prepares the next.
+    """
 
     def __init__(self, voice: _Voice, args: dict[str, Any], job: Job) -> None:
         self._voice = voice
@@ -182,52 +203,82 @@ class _Reading:
         self._owed = 0
         """Samples of silence before the next breath."""
         self._breath_number = 0
+        self._read = 0
+        """Characters of the text that are finished."""
+        self._words: list[list[Any]] = []
+        """Of the sentence being finished."""
+        self._sentences: list[list[object]] = []
 
     def run(self) -> dict[str, object]:
         sentences = split(self._text)
         total = sum(len(sentence.text) for sentence in sentences)
-        spoken: list[list[object]] = []
-        done = 0
-        with open(self._out, "wb") as file, _stop_with(self._job) as stop:
+        with open(self._out, "wb") as file, _stop_with(self._job) as stop, ThreadPoolExecutor(1, "speaking") as speaking:
             with wave.open(file, "wb") as out:
                 out.setnchannels(1)
                 out.setsampwidth(2)
                 out.setframerate(self._voice.rate)
-                for sentence in sentences:
-                    self._job.progress(SPEAKING, done, total)
-                    words: list[list[object]] = []
-                    for breath in sentence.breaths:
-                        words += self._breathe(out, breath, stop)
-                    heard = [word for word in words if word[2] != word[1]]
-                    if heard:
-                        spoken.append([sentence.text, heard[0][1], heard[-1][2], words])
-                    done += len(sentence.text)
-                if not spoken:
+                self._job.progress(SPEAKING, 0, total)
+                now: tuple[_Prepared, Future[_Sound] | None] | None = None
+                number = 0
+                for prepared in itertools.chain(self._prepare(sentences), (None,)):
+                    ready = (now[0], self._await(now[1])) if now else None
+                    if prepared is not None:
+                        sound = speaking.submit(self._speak, prepared.phonemes, number, stop) if prepared.phonemes else None
+                        number += bool(sound)
+                        now = (prepared, sound)
+                    if ready:
+                        self._finish(out, *ready, total)
+                if not self._sentences:
                     self._owed = int(_SILENT_TEXT_S * self._voice.rate)
                 self._be_silent(out)
             file.flush()
             os.fsync(file.fileno())
-        self._job.progress(SPEAKING, total, total)
-        return {"seconds": self._position / self._voice.rate, "sample_rate": self._voice.rate, "sentences": spoken}
+        return {"seconds": self._position / self._voice.rate, "sample_rate": self._voice.rate, "sentences": self._sentences}
 
-    def _breathe(self, out: wave.Wave_write, breath: Breath, stop: Any) -> list[list[object]]:
-        """Speak one breath; the words as written with start and end in seconds of the file."""
-        self._job.check()
-        rate = self._voice.rate
-        said = read(breath.words, self._language, breath.end)
-        phonemes = self._voice.phonemes(said.text) if said.text else []
-        if not any(phoneme.isalpha() for phoneme in phonemes):
-            # Nothing to say: a longer pause that stood before it stays.
-            here = self._position / rate
-            return [[word, here, here] for word in breath.words]
-        number = self._breath_number
-        self._breath_number += 1
+    def _prepare(self, sentences: Sequence[Sentence]) -> Iterator[_Prepared]:
+        """Breath by breath, when asked for the next."""
+        for sentence in sentences:
+            for breath in sentence.breaths:
+                self._job.check()
+                said = read(breath.words, self._language, breath.end)
+                phonemes = self._voice.phonemes(said.text) if said.text else []
+                if not any(phoneme.isalpha() for phoneme in phonemes):
+                    phonemes = []
+                yield _Prepared(breath, said, phonemes, sentence.text if breath is sentence.breaths[-1] else "")
+
+    def _speak(self, phonemes: list[str], number: int, stop: Any) -> _Sound:
+        return self._voice.speak(phonemes, length_scale=self._voice.length_scale / self._speed, seed=(self._seed % (1 << 63), number), stop=stop)
+
+    def _await(self, sound: Future[_Sound] | None) -> _Sound | None:
         try:
-            audio, samples = self._voice.speak(phonemes, length_scale=self._voice.length_scale / self._speed, seed=(self._seed % (1 << 63), number), stop=stop)
+            return sound.result() if sound else None
         except Exception:
             self._job.check()  # a run that was stopped ends with an error
             raise
-        spans = timing.word_spans(said.words, phonemes, samples, self._voice.sound_of)
+
+    def _finish(self, out: wave.Wave_write, prepared: _Prepared, sound: _Sound | None, total: int) -> None:
+        """Time, level and write a breath; close its sentence when it is the last one of it."""
+        words = self._write(out, prepared, *sound) if sound else self._unspoken(prepared.breath)
+        self._words += words
+        if not prepared.ends_sentence:
+            return
+        heard = [word for word in self._words if word[2] != word[1]]
+        if heard:
+            self._sentences.append([prepared.ends_sentence, heard[0][1], heard[-1][2], self._words])
+        self._words = []
+        self._read += len(prepared.ends_sentence)
+        self._job.progress(SPEAKING, self._read, total)
+
+    def _unspoken(self, breath: Breath) -> list[list[Any]]:
+        here = self._position / self._voice.rate
+        return [[word, here, here] for word in breath.words]
+
+    def _write(self, out: wave.Wave_write, prepared: _Prepared, audio: levels.Samples, samples: list[int]) -> list[list[Any]]:
+        """Write one breath; its words as written with start and end in seconds of the file."""
+        rate, breath, said = self._voice.rate, prepared.breath, prepared.said
+        number = self._breath_number
+        self._breath_number += 1
+        spans = timing.word_spans(said.words, prepared.phonemes, samples, self._voice.sound_of)
         audio, spans = self._widen_dashes(audio, spans, said, number)
         first, last = levels.edges(audio, rate)
         audio = levels.fade_edges(audio[first:last], rate)
