@@ -92,7 +92,7 @@ class Bridge(QObject):
         with self._lock:
             last = self._queue[-1] if self._queue else None
             if isinstance(value, Wrote) and last is not None and isinstance(last[1], Wrote) and last[1].message_id == value.message_id:
-                self._queue[-1] = (None, Wrote(value.chat_id, value.message_id, last[1].text + value.text))
+                self._queue[-1] = (None, Wrote(value.chat_id, value.message_id, last[1].text + value.text, last[1].at))
             elif last is None or receiver is None or last != (receiver, value):
                 self._queue.append((receiver, value))
             wake, self._awake = not self._awake, True

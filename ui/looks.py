@@ -37,3 +37,9 @@ def view_words() -> ViewWords:
         image=_("picture: {name}"),
         list=_("Messages"),
     )
+
+
+def bubble() -> tuple[str, str]:
+    """Fill and edge of the bubble behind the person's own words."""
+    look = theme.look()
+    return look.chosen, look.line if look.name == "contrast" else look.chosen

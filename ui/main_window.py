@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QEventLoop, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMainWindow, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from localstory import words
 from localstory.runtime import Job, JobState
@@ -295,8 +296,8 @@ class MainWindow(QMainWindow):
         self._model_label.setText(said)
 
     def _show_speed(self, said: str) -> None:
-        self._speed_words = said
-        self._speed_label.setText(said)
+        self._speed_words = _("Last reply: {speed}").format(speed=said)
+        self._speed_label.setText(self._speed_words)
 
     def _show_memory(self) -> None:
         async def look(_job: Job[tuple[int, int]]) -> tuple[int, int]:
@@ -388,13 +389,16 @@ class MainWindow(QMainWindow):
         if isinstance(chat, ChatPage):
             if trouble is not None:
                 chat.cannot_open(trouble)
-            elif self._layout.chat:
-                chat.open(self._layout.chat)
+            else:
+                chat.open_last(self._layout.chat)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._memory_timer.stop()
         for page in self.pages.values():
             page.left()
+        chat, end = self.pages["chat"], time.monotonic() + 1.0
+        while isinstance(chat, ChatPage) and chat.is_storing and time.monotonic() < end:
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents, 20)
         self._remember()
         write_layout(self._memory_file, self._layout)
         event.accept()

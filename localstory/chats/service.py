@@ -36,11 +36,13 @@ _OUR_BUG_HINT = mark("Try again. If it happens again, please report it with the 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """The next words of a reply that is being written."""
+    """The next words of a reply that is being written. `at` is how many characters came before them, so that one who
+    has read the chat in between does not hear them twice."""
 
     chat_id: ChatId
     message_id: MessageId
     text: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +216,9 @@ class Chats:
             async with contextlib.aclosing(engine.reply(request)) as events:
                 async for event in events:
                     if isinstance(event, TextPiece):
+                        at = len(self._live[message_id])
                         self._live[message_id] += event.text
-                        self._hub.publish(Wrote(chat.id, message_id, event.text))
+                        self._hub.publish(Wrote(chat.id, message_id, event.text, at))
                         if time.monotonic() - flushed >= FLUSH_SECONDS:
                             await self._database.write(partial(store.flush_text, message_id=message_id, text=self._live[message_id]))
                             flushed = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -12,12 +13,13 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 
 from localstory.app import open_app
 from localstory.chats import Chats
 from localstory.db import Database
-from localstory.engines.base import EngineFacts
+from localstory.engines.base import EngineFacts, PromptTooLong
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.errors import CannotContinue
 from localstory.events import Hub
@@ -76,12 +78,8 @@ async def fill(root: Path) -> None:
     await chats.say(chat_id, SECOND)
     await chats.reply(chat_id, engine)
     chat_id, _message = await chats.say(None, "A very long letter that does not fit")
-    from localstory.engines.base import PromptTooLong
-
-    try:
+    with contextlib.suppress(CannotContinue):
         await chats.reply(chat_id, NamedFake([PromptTooLong(9132, 8192)]))
-    except CannotContinue:
-        pass
     await chats.close()
 
 
@@ -98,6 +96,7 @@ def wait(application: QApplication, until: Callable[[], bool], seconds: float = 
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     application = QApplication(sys.argv[:1])
+    QCursor.setPos(2000, 2000)
     from ui.app import Window
     from ui.pages.chat.page import ChatPage
 
@@ -112,8 +111,8 @@ def main(out: Path) -> None:
             for width, height in ((1024, 640), (1440, 900)):
                 main_window.resize(width, height)
                 window.show()
-                wait(application, lambda: app.chats.is_open)
-                wait(application, lambda: not app.runtime.jobs)
+                wait(application, lambda app=app: app.chats.is_open)  # type: ignore[misc]
+                wait(application, lambda app=app: not app.runtime.jobs)  # type: ignore[misc]
                 for room in ("home", "chat", "trouble", "story", "models", "machine", "settings"):
                     chat = main_window.pages["chat"]
                     assert isinstance(chat, ChatPage)
@@ -123,7 +122,7 @@ def main(out: Path) -> None:
                         chat.view.verticalScrollBar().setValue(0)
                     else:
                         main_window.go(room)
-                    wait(application, lambda: not app.runtime.jobs)
+                    wait(application, lambda app=app: not app.runtime.jobs)  # type: ignore[misc]
                     if (language, theme, width) != ("en", "light", 1440) and room in ("story", "models", "machine", "trouble"):
                         continue
                     main_window.grab().save(str(out / f"{room}-{language}-{theme}-{width}.png"))

@@ -131,7 +131,7 @@ def _style_sheet(chosen: Look) -> str:
     css = (Path(__file__).parent / "style.qss").read_text("utf-8")
     for name in ("desk", "page", "raised", "line", "text", "quiet", "on_accent", "accent", "hover", "chosen", "warn"):
         css = css.replace(f"@{name}", getattr(chosen, name))
-    return css.replace("@focus", "2px" if chosen.name == "contrast" else "1px")
+    return css.replace("@mono", mono_family()).replace("@focus", "2px" if chosen.name == "contrast" else "1px")
 
 
 def draw_icon(name: str, colour: str, pixels: int) -> QPixmap:

@@ -66,7 +66,6 @@ class TroubleCard(Card):
             made.setObjectName(identity)
             made.clicked.connect(self._clicked)
             row.addWidget(made)
-        row.addStretch(1)
         self._details = QPlainTextEdit(trouble.details)
         self._details.setReadOnly(True)
         self._details.setTabChangesFocus(True)
@@ -82,6 +81,7 @@ class TroubleCard(Card):
             more.toggled.connect(self._fold)
             row.addWidget(more)
             row.addWidget(self._copy)
+        row.addStretch(1)
         if row.count() > 1:
             self.column.addLayout(row)
         self.column.addWidget(self._details)

@@ -53,7 +53,7 @@ class Markdown:
         parser = self._parser = self._parser or self._make_parser()
         environment: dict[str, Any] = {"codes": [], "at_rest": at_rest}
         html = parser.render(soften(text), environment)
-        return Rendered(html, tuple(environment["codes"]))
+        return Rendered(html.strip(), tuple(environment["codes"]))
 
     def _make_parser(self) -> Any:
         from markdown_it import MarkdownIt

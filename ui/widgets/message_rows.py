@@ -103,7 +103,8 @@ class Bar(QWidget):
         for action in shown.actions:
             self._add(action.icon, words.action.format(action=action.text, speaker=shown.speaker), icons, action.id, True, action.text)
         if shown.note:
-            self._row.addSpacing(8)
+            if self.buttons:
+                self._row.addSpacing(8)
             self._row.addWidget(label(shown.note, "small", wrap=False))
         if not shown.mine:
             self._row.addStretch(1)

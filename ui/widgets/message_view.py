@@ -41,12 +41,12 @@ class MessageView(QAbstractScrollArea):
     link_wanted = Signal(str)
     code_copied = Signal()
 
-    def __init__(self, words: ViewWords, markdown: Markdown, icons: dict[str, QIcon], bubble: str, parent: QWidget | None = None) -> None:
+    def __init__(self, words: ViewWords, markdown: Markdown, icons: dict[str, QIcon], bubble: tuple[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words = words
         self._markdown = markdown
         self._icons = icons
-        self._bubble = QColor(bubble)
+        self._bubble = (QColor(bubble[0]), QColor(bubble[1]))
         self._entries: list[Entry] = []
         self._rows: list[Row] = []
         self._tops: list[int] = []
@@ -100,10 +100,14 @@ class MessageView(QAbstractScrollArea):
         self._measure_from(0)
         self._arrange(anchor)
 
-    def append(self, key: int, text: str) -> None:
-        """The next words of a message that is being written; shown within 33 ms, later when drawing is slow here."""
+    def append(self, key: int, text: str, at: int) -> None:
+        """The next words of a message that is being written, `at` characters after its beginning; shown within 33 ms,
+        later when drawing is slow here. Words that are there already are not added again."""
         entry = self._entry(key)
-        if entry is None:
+        if entry is None or not entry.shown.live:
+            return
+        text = text[max(0, len(entry.shown.text) + len(entry.pending) - at) :]
+        if not text:
             return
         entry.pending += text
         if not self._timer.isActive():
@@ -254,7 +258,7 @@ class MessageView(QAbstractScrollArea):
 
     def _column(self) -> tuple[int, int]:
         """Left edge and width of the column of text, in pixels."""
-        room = self.viewport().width()
+        room = self.width()  # not the viewport's: the text must not jump when the scroll bar comes
         width = max(120, min(COLUMN, room - 2 * _SIDE))
         return (room - width) // 2, width
 
@@ -340,7 +344,7 @@ class MessageView(QAbstractScrollArea):
             return height
         row.width = column
         if isinstance(widget, TroubleCard):
-            return max(widget.sizeHint().height(), widget.column.heightForWidth(column))
+            return widget.column.totalHeightForWidth(column)
         if isinstance(widget, Bar):
             return max(28, widget.sizeHint().height())
         return max(24, int(widget.sizeHint().height()))
@@ -517,8 +521,9 @@ class MessageView(QAbstractScrollArea):
         left, column = self._column()
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._bubble)
+        fill, edge = self._bubble
+        painter.setPen(edge)
+        painter.setBrush(fill)
         done: set[int] = set()
         for row in self._in_sight:
             entry = row.entry

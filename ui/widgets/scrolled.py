@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from ui.widgets.cards import label
 
@@ -18,11 +18,13 @@ class ScrolledColumn(QScrollArea):
         self.setAccessibleName(title)
         inside = QWidget()
         inside.setObjectName("scrolled")
-        outer = QVBoxLayout(inside)
+        outer = QHBoxLayout(inside)
         outer.setContentsMargins(32, 24, 32, 32)
         centred = QWidget()
         centred.setMaximumWidth(most)
-        outer.addWidget(centred, 0, Qt.AlignmentFlag.AlignTop)
+        outer.addStretch(1)
+        outer.addWidget(centred, 1000, Qt.AlignmentFlag.AlignTop)
+        outer.addStretch(1)
         self.column = QVBoxLayout(centred)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(16)

@@ -39,7 +39,10 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_step_by_step_is_the_same_as_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = migrate.migrations()
-    more = [*steps, (steps[-1][0] + 1, "next.sql", f"BEGIN IMMEDIATE; ALTER TABLE chat ADD COLUMN note TEXT; PRAGMA user_version = {steps[-1][0] + 1}; COMMIT;")]
+    more = [
+        *steps,
+        (steps[-1][0] + 1, "next.sql", f"BEGIN IMMEDIATE; ALTER TABLE chat ADD COLUMN note TEXT; PRAGMA user_version = {steps[-1][0] + 1}; COMMIT;"),
+    ]
     stepwise, fresh = tmp_path / "stepwise.db", tmp_path / "fresh.db"
     database = Database(stepwise)
     database.open()
@@ -126,7 +129,9 @@ async def test_a_full_disk_is_told_and_nothing_half_written_stays(tmp_path: Path
 
     database.submit(pages_are_up).result()
     with pytest.raises(DatabaseTrouble) as caught:
-        await database.write(lambda connection: connection.execute("INSERT INTO chat (uid, title, created_at, used_at) VALUES ('x', ?, 1, 1)", ("y" * 100_000,)))
+        await database.write(
+            lambda connection: connection.execute("INSERT INTO chat (uid, title, created_at, used_at) VALUES ('x', ?, 1, 1)", ("y" * 100_000,))
+        )
     assert "full" in str(caught.value)
     assert database.read(lambda connection: connection.execute("SELECT count(*) FROM chat").fetchone()) == (0,)
     database.submit(lambda connection: connection.execute("PRAGMA max_page_count = 1000000")).result()
@@ -139,7 +144,9 @@ async def test_what_was_asked_is_written_even_when_nobody_waits(tmp_path: Path) 
     await asyncio.to_thread(database.open)
     gate = threading.Event()
     blocker = database.submit(lambda _connection: gate.wait(5))
-    write = asyncio.create_task(database.write(lambda connection: connection.execute("INSERT INTO chat (uid, created_at, used_at) VALUES ('x', 1, 1)").rowcount))
+    write = asyncio.create_task(
+        database.write(lambda connection: connection.execute("INSERT INTO chat (uid, created_at, used_at) VALUES ('x', 1, 1)").rowcount)
+    )
     await asyncio.sleep(0.02)
     write.cancel()
     gate.set()
@@ -179,7 +186,9 @@ def test_the_settings_of_the_writer(tmp_path: Path) -> None:
     database.open()
 
     def look(connection: sqlite3.Connection) -> list[object]:
-        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "application_id")]
+        return [
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "application_id")
+        ]
 
     assert database.submit(look).result() == ["wal", 2, 1, 0, migrate.APPLICATION_ID]
     database.close()

@@ -19,7 +19,7 @@ from localstory.models.library import TextModel
 from localstory.models.names import NoStarter
 from localstory.runtime import Job
 from localstory.words import _
-from ui import errors, looks, theme
+from ui import errors, looks
 from ui.desk import Desk, Page
 from ui.pages.chat import state
 from ui.pages.chat.list_pane import ListPane
@@ -46,6 +46,9 @@ class ChatPage(Page):
         self._waiting: dict[int, str] = {}
         self._wanted_model = ""
         self._storing = False
+        self._stored_for = 0
+        self._page_number = 0
+        """Counts the chats that stood on the screen: what was begun for an earlier one must not change this one."""
         self._then: list[Callable[[], None]] = []
         self._trouble: TroubleCard | None = None
         self._draft_timer = QTimer(self)
@@ -81,10 +84,15 @@ class ChatPage(Page):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.heading = label("", "head", wrap=False)
-        self.heading.setContentsMargins(24, 12, 24, 8)
         self.heading.setMinimumWidth(40)
-        column.addWidget(self.heading)
-        self.view = MessageView(looks.view_words(), looks.markdown(), looks.message_icons(), theme.look().chosen)
+        top = QHBoxLayout()
+        top.setContentsMargins(24, 12, 24, 8)
+        self.heading.setMaximumWidth(COLUMN)
+        top.addStretch(1)
+        top.addWidget(self.heading, 1000)
+        top.addStretch(1)
+        column.addLayout(top)
+        self.view = MessageView(looks.view_words(), looks.markdown(), looks.message_icons(), looks.bubble())
         self.view.acted.connect(self._acted)
         self.view.stepped.connect(self._stepped)
         self.view.link_wanted.connect(self._link)
@@ -130,7 +138,7 @@ class ChatPage(Page):
     def _heard(self, event: object) -> None:
         if isinstance(event, Wrote):
             if self._chat is not None and event.chat_id == self._chat.id:
-                self.view.append(event.message_id, event.text)
+                self.view.append(event.message_id, event.text, event.at)
             self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
         elif isinstance(event, Waiting):
             words = state.waiting_words(event.progress)
@@ -248,6 +256,19 @@ class ChatPage(Page):
         """The chat on the screen; None for a new one."""
         return self._chat.id if self._chat is not None else None
 
+    @property
+    def is_storing(self) -> bool:
+        """True while something is on its way to the disk; the window waits for it before it closes."""
+        return self._storing or bool(self._then)
+
+    def open_last(self, chat_id: int) -> None:
+        """The chat that was on the screen when the window was closed; 0: a new one, of which there may be a draft."""
+        if not chat_id:
+            begun = next((chat for chat in self._chats.all() if chat.tip_id is None and chat.draft), None)
+            chat_id = begun.id if begun is not None else 0
+        if chat_id:
+            self.open(chat_id)
+
     def new_chat(self) -> None:
         """An empty page; the chat begins with its first words."""
         self._switch(None)
@@ -266,6 +287,7 @@ class ChatPage(Page):
             return
         self.left()
         self._hide_trouble()
+        self._page_number += 1
         self._chat = chat
         self._wanted_model = ""
         draft = chat.draft if chat is not None else ""
@@ -278,13 +300,15 @@ class ChatPage(Page):
         self._show_list()
         self._show_chat()
         self.view.scroll_to_end()
-        self.focus_first()
+        if self.place.isVisible():
+            self.focus_first()
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def _store(self, work: Callable[[Job[Any]], Awaitable[Any]], on_end: Callable[[Job[Any]], None]) -> None:
         """One change at a time, in order: two at once could both begin a new chat."""
         self._storing = True
+        self._stored_for = self._page_number
         self._on_stored = on_end
         self.desk.bridge.start("", work, on_end=self._stored)
 
@@ -306,8 +330,13 @@ class ChatPage(Page):
     def _draft_kept(self, job: Job[Any]) -> None:
         if job.error is not None:
             self._show_trouble(job.error)
-        elif self._chat is None and job.result is not None:
-            self._chat = self._chats.get(job.result)
+        else:
+            self._adopt(job.result)
+
+    def _adopt(self, chat_id: ChatId | None) -> None:
+        """The new chat on the screen is on the disk now."""
+        if self._chat is None and chat_id is not None and self._stored_for == self._page_number:
+            self._chat = self._chats.get(chat_id)
             self._reload()
 
     def send(self) -> None:
@@ -331,17 +360,18 @@ class ChatPage(Page):
 
     def _said(self, job: Job[Any]) -> None:
         if job.error is not None or job.result is None:
-            self.box.input.setPlainText(self._sending)
+            if not self.box.input.toPlainText():
+                self.box.input.setPlainText(self._sending)
             if job.error is not None:
                 self._show_trouble(job.error)
             return
-        chat_id = job.result[0]
-        self._chat = self._chats.get(chat_id)
-        self._reload()
-        self.view.scroll_to_end()
-        model = self._model()
+        chat_id, model = job.result[0], self._model()
+        if self._stored_for == self._page_number:
+            self._chat = self._chats.get(chat_id)
+            self._reload()
+            self.view.scroll_to_end()
         if model is not None:
-            if self._wanted_model:
+            if self._wanted_model and self._stored_for == self._page_number:
                 self._change_chat({"model": self._wanted_model})
             engine = self.desk.app.text_engine(model)
             self._answer(lambda job: self._chats.reply(chat_id, engine, report=job.report))
@@ -451,6 +481,7 @@ class ChatPage(Page):
 
         if self._chat is not None and self._chat.id == chat_id:
             self._draft_timer.stop()
+            self._page_number += 1
             self._chat = None
             self.box.input.setPlainText("")
             self._draft_timer.stop()
@@ -479,9 +510,8 @@ class ChatPage(Page):
     def _chat_made(self, job: Job[Any]) -> None:
         if job.error is not None:
             self._show_trouble(job.error)
-        elif self._chat is None and job.result is not None:
-            self._chat = self._chats.get(job.result)
-            self._reload()
+        else:
+            self._adopt(job.result)
 
     def _changed(self, job: Job[Any]) -> None:
         if job.error is not None:

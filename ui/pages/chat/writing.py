@@ -11,6 +11,7 @@ from localstory.models.library import TextModel
 from localstory.words import _
 from ui import theme
 from ui.widgets.cards import label
+from ui.widgets.combo import ComboBox
 from ui.widgets.growing_input import GrowingInput
 
 
@@ -38,7 +39,7 @@ class WritingBox(QFrame):
         column.addWidget(self.input)
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.models = QComboBox()
+        self.models = ComboBox()
         self.models.setProperty("kind", "plain")
         self.models.setAccessibleName(_("Model for the next reply"))
         self.models.setToolTip(_("Model for the next reply"))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from localstory.events import Changed
 from localstory.hardware.machine import Machine
+from localstory.hardware.plain_words import in_plain_words
 from localstory.models.library import TextModel
 from localstory.runtime import Job
 from localstory.words import _
@@ -85,8 +86,8 @@ class HomePage(Page):
         grid.setVerticalSpacing(12)
         grid.setColumnMinimumWidth(0, 96)
         grid.setColumnStretch(1, 1)
-        for row, fact in enumerate(state.computer(job.result)):
-            grid.addWidget(label(fact.name, "quiet", wrap=False), row, 0, Qt.AlignmentFlag.AlignTop)
+        for row, fact in enumerate(in_plain_words(job.result)):
+            grid.addWidget(label(fact.title, "quiet", wrap=False), row, 0, Qt.AlignmentFlag.AlignTop)
             cell = QVBoxLayout()
             cell.setSpacing(2)
             cell.addWidget(label(fact.value))

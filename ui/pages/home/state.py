@@ -1,4 +1,4 @@
-"""What Home shows: what this computer is, where to begin, what is here already. Pure, no Qt."""
+"""What Home shows beside the computer itself (`hardware.plain_words` tells that): where to begin, what is here already. Pure, no Qt."""
 
 from __future__ import annotations
 
@@ -6,25 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localstory.chats.store import Chat
-from localstory.hardware.machine import Machine
 from localstory.models.library import TextModel
 from localstory.models.names import NoStarter
-from localstory.words import _, language, ngettext, number, size, tell
-
-GIB = 1 << 30
-BYTES_PER_PARAMETER = 0.62
-"""Of a Q4_K_M file: 4.85 bits a weight, rounded up for what is kept at higher precision (llama.cpp, quantize README)."""
-RESERVED_BYTES = 2 * GIB
-"""Left to the system and to the conversation itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A part of the computer: its name, what it is, what that means."""
-
-    name: str
-    value: str
-    meaning: str = ""
+from localstory.words import _, language, size, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,75 +33,12 @@ class ModelRow:
     trouble: str = ""
 
 
-def computer(machine: Machine) -> list[Fact]:
-    """The computer in plain words. Unknown says so."""
-    return [_processor(machine), _memory(machine), _graphics(machine), _disk(machine)]
-
-
-def _processor(machine: Machine) -> Fact:
-    cpu = machine.cpu
-    value = cpu.name or _("Unknown")
-    meaning = ""
-    if cpu.physical_cores:
-        meaning = ngettext("{count} core for writing", "{count} cores for writing", cpu.physical_cores).format(count=cpu.physical_cores)
-    return Fact(_("Processor"), value, meaning)
-
-
-def _memory(machine: Machine) -> Fact:
-    total, free = machine.memory.usable_total_bytes, machine.memory.available_bytes
-    if total is None:
-        return Fact(_("Memory"), _("Unknown"))
-    value = _("{total}, {free} free now").format(total=size(total), free=size(free)) if free is not None else size(total)
-    return Fact(_("Memory"), value, comfort(total))
-
-
-def comfort(total_bytes: int) -> str:
-    """Up to which size a model runs comfortably in this much memory, at four bits a weight; an estimate."""
-    billions = (total_bytes - RESERVED_BYTES) / BYTES_PER_PARAMETER / 1e9
-    steps = [70, 32, 27, 14, 12, 8, 4, 3, 2, 1]
-    fits = next((step for step in steps if step <= billions), None)
-    if fits is None:
-        return _("Comfortable with very small models, below one billion parameters")
-    return _("Comfortable with models up to about {number} billion parameters").format(number=fits)
-
-
-def _graphics(machine: Machine) -> Fact:
-    if not machine.gpus:
-        return Fact(_("Graphics"), _("No graphics card that speeds up models"), _("Models run on the processor. That works, at reading speed with small ones."))
-    values, meanings = [], []
-    for gpu in machine.gpus:
-        name = gpu.name or _("Unknown")
-        values.append(f"{name}, {size(gpu.memory_total_bytes)}" if gpu.memory_total_bytes and not gpu.integrated else name)
-        if gpu.usable:
-            meanings.append(_("Speeds up models"))
-        elif gpu.why_not:
-            meanings.append(_(gpu.why_not))
-    return Fact(_("Graphics"), "\n".join(values), "\n".join(dict.fromkeys(meanings)))
-
-
-def _disk(machine: Machine) -> Fact:
-    free = machine.disk.free_bytes
-    if free is None:
-        return Fact(_("Disk"), _("Unknown"))
-    # A model of 8 billion parameters at four bits takes about 5 GB.
-    room = int(free // (5 * GIB))
-    meaning = (
-        ngettext("Room for about {count} model of 8 billion parameters", "Room for about {count} models of 8 billion parameters", room).format(
-            count=number(room)
-        )
-        if room
-        else _("Little room: models take from 0.1 to 40 GiB")
-    )
-    return Fact(_("Disk"), _("{free} free").format(free=size(free)), meaning)
-
-
 def begin(models: Sequence[TextModel], has_chats: bool) -> Begin:
     """Where to begin: chat with a model that is here, or the exact command that brings one."""
     usable = [model for model in models if model.usable]
     if not usable:
-        said = tell(NoStarter())
-        return Begin(_("One step before the first chat"), _("There is no language model on this computer yet. This brings a small one and a voice:"),
-            command=str(NoStarter().values["dev"]), button="") if said else Begin("", "")  # fmt: skip
+        text = _("There is no language model on this computer yet. This brings a small one and a voice:")
+        return Begin(_("One step before the first chat"), text, command=str(NoStarter().values["dev"]))
     model = usable[0]
     if model.source == "starter":
         text = _("A very small model that is already here, made for trying things out. It answers at once and it errs often.")

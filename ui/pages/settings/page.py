@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from localstory.words import _
 from ui import theme
 from ui.desk import Desk, Page
 from ui.pages.settings import state
 from ui.widgets.cards import Card, button, label
+from ui.widgets.combo import ComboBox
 from ui.widgets.scrolled import ScrolledColumn
 
 
@@ -74,7 +75,7 @@ class _SettingCard(Card):
         words.addWidget(label(row.title, "head"))
         words.addWidget(label(row.text, "quiet"))
         line.addLayout(words, 1)
-        self._choices = QComboBox()
+        self._choices = ComboBox()
         self._choices.setAccessibleName(row.title)
         self._choices.setAccessibleIdentifier(f"setting.{row.name}")
         self._choices.setMinimumWidth(160)
