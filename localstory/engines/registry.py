@@ -30,11 +30,11 @@ def run_worker(name: str) -> int:
 
 
 def open_text_engine(
-    model: Path, *, title: str = "", context_length: int | None = None, threads: int | None = None, flash_attention: bool = True
+    model: Path, *, title: str = "", parameters: int | None = None, context_length: int | None = None, threads: int | None = None, flash_attention: bool = True
 ) -> TextEngine:
     """The embedded llama.cpp on a GGUF file. It loads itself at the first need."""
     engine: TextEngine = importlib.import_module("localstory.engines.text.llama_cpp").LlamaCppEngine(
-        model, title=title, context_length=context_length, threads=threads, flash_attention=flash_attention
+        model, title=title, parameters=parameters, context_length=context_length, threads=threads, flash_attention=flash_attention
     )
     return engine
 

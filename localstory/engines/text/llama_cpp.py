@@ -60,10 +60,19 @@ class LlamaCppEngine:
     """llama.cpp in a child process, with one GGUF file. One reply at a time; further ones wait their turn."""
 
     def __init__(
-        self, model: Path, *, title: str = "", context_length: int | None = None, threads: int | None = None, flash_attention: bool = True, gpu_layers: int = 0
+        self,
+        model: Path,
+        *,
+        title: str = "",
+        parameters: int | None = None,
+        context_length: int | None = None,
+        threads: int | None = None,
+        flash_attention: bool = True,
+        gpu_layers: int = 0,
     ) -> None:
         self._path = model.absolute()
         self._title = title or model.stem
+        self._parameters = parameters
         self._load_args: dict[str, Any] = {
             "path": str(self._path),
             "context_length": context_length or DEFAULT_CONTEXT_LENGTH,
@@ -89,7 +98,7 @@ class LlamaCppEngine:
             version=library,
             model=self._title,
             context_length=int(self._loaded["context_length"]) if self._loaded else None,
-            parameters=header.parameters if header else None,
+            parameters=header.parameters if header else self._parameters,
             details={name: value for name, value in self._load_args.items() if name != "path"},
         )
 

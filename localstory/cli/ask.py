@@ -1,0 +1,75 @@
+"""`localstory ask`: one question to a model, the answer as it is written."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from localstory.cli.screen import Screen
+from localstory.errors import FileTrouble
+from localstory.events import Progress
+from localstory.words import _, mark
+
+SUMMARY = mark("ask a model one question")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar=_("PROMPT"), help=_('what to ask; "-" reads it from standard input'))
+    parser.add_argument("--model", default="", help=_("a path or title; default: the best model there is"))
+    parser.add_argument("--system", default="", help=_("a system prompt"))
+    parser.add_argument("--json-schema", type=Path, metavar=_("FILE"), help=_("a JSON schema that the answer must satisfy"))
+    parser.add_argument("--max-tokens", type=int, default=512, help=_("the longest answer, in tokens (default 512)"))
+    parser.add_argument("--temperature", type=float, default=0.8, help=_("0 always takes the likeliest word (default 0.8)"))
+    parser.add_argument("--seed", type=int, help=_("same seed, same question, same machine: same answer"))
+
+
+def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+    from localstory.app import open_app
+    from localstory.engines.base import Message, Reply, Sampling, TextPiece, TextRequest
+    from localstory.models.library import best_text_model, resolve_text_model
+    from localstory.models.names import NoStarter
+
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    messages = ((Message("system", options.system),) if options.system else ()) + (Message("user", prompt),)
+    schema = _read(options.json_schema) if options.json_schema else None
+    request = TextRequest(messages, max_tokens=options.max_tokens, sampling=Sampling(temperature=options.temperature, seed=options.seed), json_schema=schema)
+    with open_app(writes=False) as app:
+        model = resolve_text_model(options.model, app.home) if options.model else best_text_model(app.home)
+        if model is None:
+            raise NoStarter
+
+        async def answer() -> Reply:
+            reply: Reply | None = None
+            async with contextlib.aclosing(app.text_engine(model).reply(request)) as events:
+                async for event in events:
+                    if isinstance(event, TextPiece):
+                        screen.write(event.text)
+                    elif isinstance(event, Progress):
+                        screen.progress(event)
+                    else:
+                        reply = event
+            assert reply is not None
+            return reply
+
+        reply = app.runtime.run(answer())
+    screen.say()
+    return {
+        "text": reply.text,
+        "usage": asdict(reply.usage),
+        "timing": asdict(reply.timing),
+        "stop_reason": reply.stop_reason,
+        "model": reply.model,
+        "engine": reply.engine,
+        "seed": reply.seed,
+    }
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path}: {reason}."), path=str(path), reason=str(error)) from error
