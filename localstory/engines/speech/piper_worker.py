@@ -116,7 +116,9 @@ class _Voice:
                     continue
                 if "bad_alloc" in str(error) or "Failed to allocate" in str(error):
                     raise MemoryError from error
-                raise
+                # Stopped on purpose (the caller looks), or a model that doesn't fit its settings.
+                print(f"Error: {error}", flush=True)
+                raise Refused("voice_unusable", reason=mark("its model and its settings do not fit together")) from error
         self._learn([int(taken[0]) / len(ids) for taken in answers[1 : 1 + len(self._model.taken)]])
         audio = np.ascontiguousarray(answers[0].reshape(-1), dtype=np.float32)
         if not np.isfinite(audio).all():
