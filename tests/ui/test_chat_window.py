@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
 
 from localstory.children.last_words import ChildDied
 from localstory.engines.base import PromptTooLong
@@ -20,7 +21,7 @@ def texts(opened: Opened) -> list[str]:
 def ask(opened: Opened, words: str) -> None:
     opened.window.go("chat")
     opened.chat.box.input.setPlainText(words)
-    opened.qtbot.keyClick(opened.chat.box.input, Qt.Key.Key_Return)
+    QTest.keyClick(opened.chat.box.input, Qt.Key.Key_Return)
 
 
 def press(opened: Opened, name: str) -> None:
@@ -49,7 +50,7 @@ def test_escape_stops_the_reply_and_keeps_its_words(opened: Opened) -> None:
     opened.open()
     ask(opened, "Go")
     opened.until(lambda: len(texts(opened)) == 2 and texts(opened)[1].count("word") > 5)
-    opened.qtbot.keyClick(opened.chat.box.input, Qt.Key.Key_Escape)
+    QTest.keyClick(opened.chat.box.input, Qt.Key.Key_Escape)
     opened.settle()
     assert 5 < texts(opened)[1].count("word") < 2000
     assert opened.chat.box.button.accessibleName() == "Send"
@@ -98,8 +99,6 @@ def test_a_prompt_that_is_too_long_is_told_in_place_with_both_numbers(opened: Op
     opened.open()
     ask(opened, "Long")
     opened.settle()
-    from PySide6.QtWidgets import QLabel
-
     said = " ".join(label.text() for label in opened.chat.view.findChildren(QLabel))
     assert "9132" in said
     assert "8192" in said
@@ -122,8 +121,6 @@ def test_without_a_model_the_words_stay_and_the_command_is_told(opened: Opened) 
     ask(opened, "Hello?")
     opened.settle()
     assert opened.chat.box.input.toPlainText() == "Hello?"
-    from PySide6.QtWidgets import QLabel
-
     assert any("packaging/dev.py" in label.text() for label in opened.chat.place.findChildren(QLabel))
 
 
@@ -142,7 +139,7 @@ def test_when_nothing_can_be_saved_the_words_come_back_into_the_input(opened: Op
 def test_a_draft_is_there_after_a_restart(opened: Opened) -> None:
     opened.open()
     opened.window.go("chat")
-    opened.qtbot.keyClicks(opened.chat.box.input, "half a sentence")
+    QTest.keyClicks(opened.chat.box.input, "half a sentence")
     opened.reopen()
     assert opened.chat.box.input.toPlainText() == "half a sentence"
 
@@ -153,7 +150,7 @@ def test_drafts_belong_to_their_chats(opened: Opened) -> None:
     opened.settle()
     first = opened.chat.chat_id
     assert first is not None
-    opened.qtbot.keyClicks(opened.chat.box.input, "unsent")
+    QTest.keyClicks(opened.chat.box.input, "unsent")
     opened.window._new_chat()
     opened.settle()
     assert opened.chat.box.input.toPlainText() == ""
@@ -166,10 +163,10 @@ def test_enter_is_a_new_line_when_the_person_wants_it(opened: Opened) -> None:
     opened.open(Settings(enter_sends=False))
     opened.window.go("chat")
     box = opened.chat.box
-    opened.qtbot.keyClicks(box.input, "one")
-    opened.qtbot.keyClick(box.input, Qt.Key.Key_Return)
+    QTest.keyClicks(box.input, "one")
+    QTest.keyClick(box.input, Qt.Key.Key_Return)
     assert box.input.toPlainText() == "one\n"
-    opened.qtbot.keyClick(box.input, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(box.input, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     opened.settle()
     assert len(texts(opened)) == 2
 
@@ -180,7 +177,7 @@ def test_shift_enter_is_a_new_line_and_the_input_grows_to_a_third(opened: Opened
     box = opened.chat.box
     one_line = box.input.height()
     for _line in range(40):
-        opened.qtbot.keyClick(box.input, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+        QTest.keyClick(box.input, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert box.input.toPlainText() == "\n" * 40
     assert box.input.height() > 3 * one_line
     assert box.input.height() <= opened.chat.place.height() // 3
@@ -215,7 +212,7 @@ def test_two_fast_enters_send_once(opened: Opened) -> None:
     opened.window.go("chat")
     opened.chat.box.input.setPlainText("once")
     for _turn in range(2):
-        opened.qtbot.keyClick(opened.chat.box.input, Qt.Key.Key_Return)
+        QTest.keyClick(opened.chat.box.input, Qt.Key.Key_Return)
     opened.settle()
     assert len(opened.app.chats.all()) == 1
     assert texts(opened).count("once") == 1
@@ -253,6 +250,4 @@ def test_a_damaged_database_is_told_and_nothing_is_taken(opened: Opened) -> None
     opened.open()
     opened.window.go("chat")
     assert not opened.chat.box.isEnabled()
-    from PySide6.QtWidgets import QLabel
-
     assert any("damaged" in label.text() for label in opened.chat.place.findChildren(QLabel))

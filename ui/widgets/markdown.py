@@ -16,6 +16,9 @@ from ui.widgets.segments import soften
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Marks that turn the direction of writing: they can make a link's text lie about where it goes."""
 COPY_SCHEME = "copy:"
+DEEPEST_QUOTE = 3
+"""A quotation is a table in Qt's HTML, and laying out tables in tables doubles in cost with each level: five thousand
+levels never ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,14 @@ class Markdown:
     def render(self, text: str, *, at_rest: bool = True) -> Rendered:
         """HTML for a text. Code is coloured only `at_rest`: a fence that still grows would be coloured anew each time."""
         parser = self._parser = self._parser or self._make_parser()
-        environment: dict[str, Any] = {"codes": [], "at_rest": at_rest}
+        environment: dict[str, Any] = {"codes": [], "at_rest": at_rest, "quotes": 0}
         html = parser.render(soften(text), environment)
         return Rendered(html.strip(), tuple(environment["codes"]))
 
     def _make_parser(self) -> Any:
         from markdown_it import MarkdownIt
 
-        parser = MarkdownIt("gfm-like", {"linkify": False, "html": False, "breaks": True})
+        parser = MarkdownIt("gfm-like", {"linkify": False, "html": False, "breaks": True, "maxNesting": 30})
         colours = self._colours
         rules: dict[str, Any] = parser.renderer.rules  # type: ignore[attr-defined]
 
@@ -91,6 +94,19 @@ class Markdown:
             pixels = {"h1": 20, "h2": 18, "h3": 16}.get(tokens[index].tag, 14)
             return f'<p style="font-size:{pixels}px; font-weight:600; margin-top:14px; margin-bottom:6px;">'
 
+        def quote_open(_tokens: Sequence[Any], _index: int, _options: Any, environment: Any) -> str:
+            environment["quotes"] += 1
+            if environment["quotes"] > DEEPEST_QUOTE:
+                return ""
+            return (
+                f'<table cellspacing="0" cellpadding="0" style="margin-top:6px; margin-bottom:6px;"><tr><td width="3" bgcolor="{colours.accent}"></td>'
+                f'<td style="padding-left:12px; color:{colours.quiet};">'
+            )
+
+        def quote_close(_tokens: Sequence[Any], _index: int, _options: Any, environment: Any) -> str:
+            environment["quotes"] -= 1
+            return "</td></tr></table>\n" if environment["quotes"] < DEEPEST_QUOTE else ""
+
         rules["fence"] = rules["code_block"] = code
         rules["code_inline"] = inline_code
         rules["image"] = image
@@ -103,11 +119,8 @@ class Markdown:
             '<table border="1" cellspacing="0" cellpadding="6" '
             f'style="border-collapse:collapse; border-color:{colours.line}; margin-top:8px; margin-bottom:8px;">'
         )
-        rules["blockquote_open"] = lambda *_arguments: (
-            f'<table cellspacing="0" cellpadding="0" style="margin-top:6px; margin-bottom:6px;"><tr><td width="3" bgcolor="{colours.accent}"></td>'
-            f'<td style="padding-left:12px; color:{colours.quiet};">'
-        )
-        rules["blockquote_close"] = lambda *_arguments: "</td></tr></table>\n"
+        rules["blockquote_open"] = quote_open
+        rules["blockquote_close"] = quote_close
         return parser
 
     def _code(self, content: str, language: str, environment: dict[str, Any]) -> str:

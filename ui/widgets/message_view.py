@@ -19,7 +19,7 @@ from ui.widgets.cards import TroubleCard, label
 from ui.widgets.markdown import COPY_SCHEME, Markdown
 from ui.widgets.message_rows import Bar, Entry, Kind, Row
 from ui.widgets.safe_browser import SafeBrowser
-from ui.widgets.segments import CAP, Segment, cut, segments
+from ui.widgets.segments import Segment, cut, limit, segments
 from ui.widgets.values import Shown, ViewWords
 
 COLUMN = 760
@@ -161,8 +161,8 @@ class MessageView(QAbstractScrollArea):
         row.segment = Segment(row.segment.text + text, row.segment.carry)
         row.html = None
         row.known_width = -1
-        while len(row.segment.text) > CAP:
-            head, rest = cut(row.segment)
+        while (most := limit(row.segment)) is not None:
+            head, rest = cut(row.segment, most)
             row.segment, row.live, row.html, row.known_width = head, False, None, -1
             row = Row(entry, Kind.text, rest)
             row.live = True
