@@ -66,5 +66,7 @@ def join_arguments(listing: Path, sound: Path, facts: Path, captions: Path | Non
         extra += ["-c:v:1", "mjpeg", "-q:v:1", "3", "-filter:v:1", "scale=640:-2,format=yuvj420p", "-disposition:v:1", "attached_pic"]
     return [
         *arguments, *maps, "-map_metadata", "2", "-map_chapters", "2", "-c:v:0", "copy", "-c:a", "aac", "-b:a", "160k", *extra,
-        "-metadata:s:a:0", f"language={code}", "-metadata:s:v:0", f"language={code}", "-movflags", "+faststart", "-f", "mp4", out,
+        "-metadata:s:a:0", f"language={code}", "-metadata:s:v:0", f"language={code}", "-movflags", "+faststart",
+        # Left alone it becomes the least common multiple of the tracks' timescales, 192 million here, and chapters over 11 s overflow.
+        "-movie_timescale", "48000", "-f", "mp4", out,
     ]  # fmt: skip
