@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QEventLoop, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from localstory import words
 from localstory.runtime import Job, JobState
@@ -102,7 +102,8 @@ class MainWindow(QMainWindow):
     def _make_rail(self) -> QWidget:
         rail = QFrame()
         rail.setObjectName("rail")
-        rail.setFixedWidth(88)
+        rail.setMinimumWidth(88)
+        rail.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self._rail = rail
         column = QVBoxLayout(rail)
         column.setContentsMargins(8, 8, 8, 8)
@@ -110,7 +111,8 @@ class MainWindow(QMainWindow):
         self._menu_button = QToolButton()
         self._menu_button.setIcon(theme.icon("menu"))
         self._menu_button.setIconSize(theme.icon_size(20))
-        self._menu_button.setFixedSize(72, 36)
+        self._menu_button.setMinimumSize(72, 36)
+        self._menu_button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._menu_button.setToolTip(_("Menu"))
         self._menu_button.setAccessibleName(_("Menu"))
         self._menu_button.clicked.connect(self._open_menu)
@@ -126,7 +128,7 @@ class MainWindow(QMainWindow):
             made.setCheckable(True)
             made.setAutoExclusive(True)
             made.setMinimumSize(72, 56)
-            made.setMaximumWidth(72)
+            made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             made.setAccessibleName(_("Room: {name}").format(name=page.title))
             made.setObjectName(page.name)
             made.clicked.connect(self._rail_clicked)

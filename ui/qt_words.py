@@ -20,6 +20,7 @@ class QtWords(QTranslator):
     def isEmpty(self) -> bool:
         return False
 
-    def translate(self, _context: str, source: str, _disambiguation: str | None = None, _count: int = -1) -> str:
+    def translate(self, _context: str, source: str, _disambiguation: str | None = None, _count: int = -1) -> str | None:
+        """Our word for one of Qt's, or None: an empty text would be taken for the translation."""
         plain = source.replace("&", "")
-        return _(plain) if plain in _WORDS and language() != "en" else ""
+        return _(plain) if plain in _WORDS and language() != "en" else None

@@ -1,4 +1,8 @@
-"""Pictures of the real window: `python -m tests.bench.screenshots OUTDIR`. Look at them."""
+"""Pictures of the real window: `python -m tests.bench.screenshots OUTDIR`. Look at them.
+
+The conversation in them is scripted (model "Fake") to show every kind of text. With `--starter FILE` one picture is made
+instead, of a conversation that the starter model really wrote.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from PySide6.QtWidgets import QApplication
 from localstory.app import open_app
 from localstory.chats import Chats
 from localstory.db import Database
-from localstory.engines.base import EngineFacts, PromptTooLong
+from localstory.engines.base import PromptTooLong
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.errors import CannotContinue
 from localstory.events import Hub
@@ -56,13 +60,6 @@ SECOND_ANSWER = (
 )
 
 
-class NamedFake(FakeTextEngine):
-    """The scripted writer under the starter model's name, so that pictures look like a first evening."""
-
-    def describe(self) -> EngineFacts:
-        return EngineFacts("fake", "1", model="SmolLM2-135M-Instruct", context_length=8192)
-
-
 async def fill(root: Path) -> None:
     """A home with a few chats."""
     home = open_home(root)
@@ -70,8 +67,8 @@ async def fill(root: Path) -> None:
     await chats.open()
     for title in ("A packing list for the mountains", "Names for a small boat", "Thư gửi bà nội", "What the moon is made of", "Bánh xèo for eight people"):
         chat_id, _message = await chats.say(None, title)
-        await chats.reply(chat_id, NamedFake("Yes."))
-    engine = NamedFake(["An older try.", ANSWER, SECOND_ANSWER], seconds_per_token=0.002)
+        await chats.reply(chat_id, FakeTextEngine("Yes."))
+    engine = FakeTextEngine(["An older try.", ANSWER, SECOND_ANSWER], seconds_per_token=0.002)
     chat_id, _message = await chats.say(None, QUESTION)
     first = await chats.reply(chat_id, engine)
     await chats.regenerate(first, engine)
@@ -79,7 +76,7 @@ async def fill(root: Path) -> None:
     await chats.reply(chat_id, engine)
     chat_id, _message = await chats.say(None, "A very long letter that does not fit")
     with contextlib.suppress(CannotContinue):
-        await chats.reply(chat_id, NamedFake([PromptTooLong(9132, 8192)]))
+        await chats.reply(chat_id, FakeTextEngine([PromptTooLong(9132, 8192)]))
     await chats.close()
 
 
@@ -130,5 +127,48 @@ def main(out: Path) -> None:
             application.processEvents()
 
 
+def with_starter(file: Path) -> None:
+    """One picture of a chat that SmolLM2 really wrote: for the README."""
+    application = QApplication(sys.argv[:1])
+    QCursor.setPos(2000, 2000)
+    from ui.app import Window
+    from ui.pages.chat.page import ChatPage
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "home"
+        write_settings(open_home(root).settings_file, Settings(language="en", theme="light"))
+        app = open_app(root)
+        window = Window(application, app)
+        window.window.resize(1280, 800)
+        window.show()
+        wait(application, lambda: app.chats.is_open and not app.runtime.jobs)
+        chat = window.window.pages["chat"]
+        assert isinstance(chat, ChatPage)
+        for conversation in STARTER_QUESTIONS:
+            window.window.go("chat", "new")
+            chat._change_chat({"parameters": {"seed": 7, "max_tokens": 220}})
+            wait(application, lambda: not app.runtime.jobs)
+            for question in conversation:
+                chat.box.input.setPlainText(question)
+                chat.send()
+                wait(application, lambda: not app.runtime.jobs, 120)
+        window.window.frame.fold(1, False)
+        wait(application, lambda: not app.runtime.jobs)
+        chat.view.scroll_to_end()
+        wait(application, lambda: not app.runtime.jobs)
+        window.window.grab().save(str(file))
+        window.close()
+
+
+STARTER_QUESTIONS = (
+    ("Names for a small boat",),
+    ("What is the moon made of?",),
+    ("Give me three short tips for telling a bedtime story, as a numbered list.", "Thank you. Write the first sentence of a story about a fox and a lantern."),
+)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--starter":
+        with_starter(Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]))

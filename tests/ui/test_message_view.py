@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_rows_neither_overlap_nor_leave_holes(view: MessageView) -> None:
     for value in (0, 700, 3000):
         view.verticalScrollBar().setValue(value)
         tops = [(row.top, row.top + row.height) for row in view._in_sight]
-        assert all(abs(after[0] - before[1]) <= 0 for before, after in zip(tops, tops[1:], strict=False))
+        assert all(abs(after[0] - before[1]) <= 0 for before, after in pairwise(tops))
         for row in view._in_sight:
             if isinstance(row.widget, SafeBrowser):
                 assert row.widget.document().size().height() <= row.widget.height() + 1

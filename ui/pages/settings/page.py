@@ -72,11 +72,13 @@ class _SettingCard(Card):
         line.setSpacing(16)
         words = QVBoxLayout()
         words.setSpacing(4)
-        words.addWidget(label(row.title, "head"))
+        title = label(row.title, "head")
+        words.addWidget(title)
         words.addWidget(label(row.text, "quiet"))
         line.addLayout(words, 1)
         self._choices = ComboBox()
         self._choices.setAccessibleName(row.title)
+        title.setBuddy(self._choices)  # on Linux a screen reader names a list by its label
         self._choices.setAccessibleIdentifier(f"setting.{row.name}")
         self._choices.setMinimumWidth(160)
         for value, text in row.choices:
