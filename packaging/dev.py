@@ -30,11 +30,20 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from localstory.hardware.libraries import (  # noqa: E402 - standard library only
+    ENGINE_LIBRARIES,
+    SOUND_LIBRARIES,
+    WINDOW_LIBRARIES,
+    apt_command,
+    apt_names,
+    missing_libraries,
+    missing_packages,
+    read_system,
+)
 from localstory.system import WINDOWS, FileLock, end_group  # noqa: E402 - standard library only
 
 VENV, OWN = ROOT / ".venv", ROOT / ".uv"
@@ -44,14 +53,6 @@ UV_PINS = ROOT / "packaging/requirements-uv.txt"
 UV_AT_LEAST = (0, 9)
 """`extra-build-variables` in pyproject.toml, which keeps the engines' builds portable, is not in older ones."""
 
-# What is loaded -> Debian's package (facts in the README, "System libraries"). The first group every start needs.
-ENGINE_LIBRARIES = {"libgomp.so.1": "libgomp1", "libstdc++.so.6": "libstdc++6"}
-WINDOW_LIBRARIES = {
-    "libglib-2.0.so.0": "libglib2.0-0", "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libfontconfig.so.1": "libfontconfig1",
-    "libxkbcommon.so.0": "libxkbcommon0", "libdbus-1.so.3": "libdbus-1-3", "libpulse.so.0": "libpulse0", "libXrandr.so.2": "libxrandr2",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0", "libxcb-cursor.so.0": "libxcb-cursor0", "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1", "libxcb-shape.so.0": "libxcb-shape0",
-}  # fmt: skip
 TEST_TOOLS = ("xvfb", "xauth")
 BUILD_SECONDS = {"llama-cpp-python": 330.0, "stable-diffusion-cpp-python": 150.0}
 """Measured on two cores; only the first guess, then the builds' own progress counts."""
@@ -68,47 +69,10 @@ def say(text: str) -> None:
 # -- system libraries -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class System:
-    """What /etc/os-release says."""
-
-    id: str
-    like: tuple[str, ...]
-    version: tuple[int, ...]
-
-    @property
-    def has_apt(self) -> bool:
-        return "debian" in (self.id, *self.like) or "ubuntu" in (self.id, *self.like)
-
-
-def read_system(os_release: str) -> System:
-    """Parse /etc/os-release."""
-    values = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?\s*$', os_release, re.MULTILINE))
-    version = tuple(int(part) for part in values.get("VERSION_ID", "").split(".") if part.isdigit())
-    return System(values.get("ID", ""), tuple(values.get("ID_LIKE", "").split()), version)
-
-
-def apt_names(packages: Sequence[str], system: System) -> list[str]:
-    """The packages by this release's names: Debian 13 and Ubuntu 24.04 renamed some for 64-bit time."""
-    renamed = (system.id == "debian" and system.version >= (13,)) or (system.id == "ubuntu" and system.version >= (24, 4))
-    return ["libglib2.0-0t64" if package == "libglib2.0-0" and renamed else package for package in packages]
-
-
-def missing_packages(wanted: Sequence[str], dpkg_output: str) -> list[str]:
-    """Those of `wanted` that `dpkg-query -W -f '${Package} ${db:Status-Status}\\n'` does not list as installed, under either name."""
-    installed = {line.split()[0].removesuffix("t64") for line in dpkg_output.splitlines() if line.endswith(" installed")}
-    return [package for package in wanted if package.removesuffix("t64") not in installed]
-
-
-def apt_command(packages: Sequence[str], *, sudo: bool = False) -> list[str]:
+def apt_install(packages: Sequence[str], *, sudo: bool = False) -> list[str]:
     """Install without a question: nobody may be there to answer."""
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", *packages]
     return [*(["sudo", "-n"] if sudo else []), "env", "DEBIAN_FRONTEND=noninteractive", *command]
-
-
-def command_for_people(packages: Sequence[str]) -> str:
-    """What to type when we may not install."""
-    return "sudo apt-get update && sudo apt-get install -y --no-install-recommends " + " ".join(packages)
 
 
 def install_packages(packages: Sequence[str]) -> bool:
@@ -117,11 +81,11 @@ def install_packages(packages: Sequence[str]) -> bool:
     if not root and not _quiet(["sudo", "-n", "true"]):
         return False
     say(f"Installing system packages: {' '.join(packages)}")
-    if _quiet(apt_command(packages, sudo=not root)):
+    if _quiet(apt_install(packages, sudo=not root)):
         return True
     # A fresh image has no lists, or old ones.
     _quiet([*([] if root else ["sudo", "-n"]), "apt-get", "update", "-q"])
-    return _quiet(apt_command(packages, sudo=not root))
+    return _quiet(apt_install(packages, sudo=not root))
 
 
 def check_system_libraries(*, tests: bool, builds: bool) -> None:
@@ -131,7 +95,7 @@ def check_system_libraries(*, tests: bool, builds: bool) -> None:
             raise Stop("A C++ compiler is missing. Run: xcode-select --install")
         return
     needed = [*ENGINE_LIBRARIES.values(), *(["g++"] if builds and not shutil.which("c++") and not shutil.which("g++") else [])]
-    nice = [*WINDOW_LIBRARIES.values(), *(TEST_TOOLS if tests else ())]
+    nice = [*WINDOW_LIBRARIES.values(), *SOUND_LIBRARIES.values(), *(TEST_TOOLS if tests else ())]
     system = read_system(_text(Path("/etc/os-release")))
     if not system.has_apt or not shutil.which("dpkg-query"):
         _check_without_apt(builds=builds)
@@ -144,7 +108,7 @@ def check_system_libraries(*, tests: bool, builds: bool) -> None:
     if not missing or install_packages(missing):
         return
     essential = [package for package in missing if package in needed]
-    text = f"System packages are missing and could not be installed from here. Run:\n  {command_for_people(missing)}"
+    text = f"System packages are missing and could not be installed from here. Run:\n  {apt_command(missing)}"
     if essential:
         raise Stop(f"{text}\nthen start again.")
     say(f"{text}\nIt goes on without them: {'the window and some tests need' if tests else 'only the window needs'} them.")
@@ -155,8 +119,8 @@ def _check_without_apt(*, builds: bool) -> None:
     cache = subprocess.run([shutil.which("ldconfig") or "/sbin/ldconfig", "-p"], capture_output=True, text=True, check=False).stdout if _has_ldconfig() else ""
     if builds and not shutil.which("c++") and not shutil.which("g++"):
         raise Stop("A C++ compiler is missing. Install gcc-c++ (Fedora, openSUSE) or gcc (Arch) and start again.")
-    missing = [name for name in (*ENGINE_LIBRARIES, *WINDOW_LIBRARIES) if cache and name not in cache]
-    if missing:
+    missing = missing_libraries([*ENGINE_LIBRARIES, *WINDOW_LIBRARIES, *SOUND_LIBRARIES], cache)
+    if cache and missing:
         say(f"These system libraries were not found; the window may not start without them: {', '.join(missing)}")
 
 
@@ -185,7 +149,7 @@ def find_uv() -> Path:
                 return place
     raise Stop(
         "uv is missing, and this Python has neither venv nor pip to fetch it with. Run:\n"
-        f"  {command_for_people(['python3-venv'])}\n(or install uv any other way), then start again."
+        f"  {apt_command(['python3-venv'])}\n(or install uv any other way), then start again."
     )
 
 
@@ -344,7 +308,7 @@ def why_uv_failed(text: str) -> str:
     if "No space left" in text or "os error 28" in text or "os error 112" in text:
         return "The disk is full. Some 4 GB are needed for the packages and the builds."
     if "CMAKE_CXX_COMPILER" in text or "CMAKE_C_COMPILER" in text or "No CMAKE_" in text:
-        return f"A C++ compiler is missing. Run: {command_for_people(['g++'])}"
+        return f"A C++ compiler is missing. Run: {apt_command(['g++'])}"
     if "Hash mismatch" in text:
         return "A package is not the one that was pinned, so it was refused. Try again; if it stays so, tell the makers of localstory."
     if any(sign in text for sign in ("dns error", "error sending request", "tunnel error", "Connection refused", "timed out")):
