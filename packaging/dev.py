@@ -5,7 +5,7 @@
     python3 packaging/dev.py run [...]         set up, then open the window
     python3 packaging/dev.py test [...]        set up, then every check; further arguments go to pytest
     python3 packaging/dev.py bench NAME [...]  set up, then tests/bench/NAME.py
-    python3 packaging/dev.py setup             set up for development, nothing else
+    python3 packaging/dev.py setup [--again]   set up for development, nothing else; --again puts every package in anew
     python3 packaging/dev.py words             collect new words into the catalogues and compile them
     python3 packaging/dev.py pins              choose the versions of all libraries anew
 
@@ -354,15 +354,15 @@ def is_ready(wanted: str, stamp: dict[str, str]) -> bool:
     return kind in PINS and (kind == "dev" or wanted == "run") and stamp.get("fingerprint") == fingerprint(kind)
 
 
-def set_up(wanted: str) -> None:
+def set_up(wanted: str, *, again: bool = False) -> None:
     """Make the environment fit for "run" or "dev". Quick when it is; one at a time. Raises Stop."""
-    if is_ready(wanted, read_stamp()):
+    if is_ready(wanted, read_stamp()) and not again:
         compile_words()
         return
     OWN.mkdir(exist_ok=True)
     with one_at_a_time(OWN / "dev.lock"):
         stamp = read_stamp()
-        if is_ready(wanted, stamp):  # another one did it while we waited
+        if is_ready(wanted, stamp) and not again:  # another one did it while we waited
             return
         kind = kind_to_make(wanted, stamp)
         started = time.monotonic()
@@ -373,7 +373,7 @@ def set_up(wanted: str) -> None:
         STAMP.unlink(missing_ok=True)
         if not venv_python().exists() or not _is_this_python():
             run_uv(uv, ["venv", "--clear", "--python", sys.executable, VENV])
-        run_uv(uv, ["pip", "sync", "--python", venv_python(), "--require-hashes", PINS[kind]])
+        run_uv(uv, ["pip", "sync", "--python", venv_python(), "--require-hashes", *(["--reinstall"] if again else []), PINS[kind]])
         # Built with the pinned hatchling and babel of the list: nothing unpinned is fetched.
         run_uv(uv, ["pip", "install", "--python", venv_python(), "--no-deps", "--no-build-isolation", "--editable", ROOT])
         compile_words()
@@ -475,8 +475,8 @@ def words(_arguments: Sequence[str]) -> int:
     return 0
 
 
-def setup(_arguments: Sequence[str]) -> int:
-    set_up("dev")
+def setup(arguments: Sequence[str]) -> int:
+    set_up("dev", again="--again" in arguments)
     compile_words()
     say("Ready. Open the window with: python3 packaging/dev.py run")
     return 0
