@@ -105,14 +105,34 @@ def _ornament(image: Image.Image, x: float, y: float, size: float, colour: Colou
     box = Image.new("L", (round(size * 2.4) * over, max(4, round(size * 0.9)) * over))
     draw = ImageDraw.Draw(box)
     cx, cy, s = box.width / 2, box.height / 2, size * over
-    draw.polygon(smooth([(cx, cy - s * 0.2), (cx + s * 0.06, cy - s * 0.06), (cx + s * 0.2, cy), (cx + s * 0.06, cy + s * 0.06), (cx, cy + s * 0.2), (cx - s * 0.06, cy + s * 0.06), (cx - s * 0.2, cy), (cx - s * 0.06, cy - s * 0.06)], 4), fill=255)
+    draw.polygon(
+        smooth(
+            [
+                (cx, cy - s * 0.2),
+                (cx + s * 0.06, cy - s * 0.06),
+                (cx + s * 0.2, cy),
+                (cx + s * 0.06, cy + s * 0.06),
+                (cx, cy + s * 0.2),
+                (cx - s * 0.06, cy + s * 0.06),
+                (cx - s * 0.2, cy),
+                (cx - s * 0.06, cy - s * 0.06),
+            ],
+            4,
+        ),
+        fill=255,
+    )
     for side in (-1, 1):
-        draw.polygon(smooth([(cx + side * s * 0.3, cy), (cx + side * s * 0.65, cy - s * 0.085), (cx + side * s * 1.1, cy), (cx + side * s * 0.65, cy + s * 0.085)]), fill=255)
+        draw.polygon(
+            smooth([(cx + side * s * 0.3, cy), (cx + side * s * 0.65, cy - s * 0.085), (cx + side * s * 1.1, cy), (cx + side * s * 0.65, cy + s * 0.085)]),
+            fill=255,
+        )
     box = box.reduce(over)
     image.paste(colour, (round(x - box.width / 2), round(y - box.height / 2)), box)
 
 
-def draw_lines(image: Image.Image, lines: list[str], face: Face, size: int, x: float, top: float, colour: Colour, *, centre: bool = True, spacing: float = 1.0) -> float:
+def draw_lines(
+    image: Image.Image, lines: list[str], face: Face, size: int, x: float, top: float, colour: Colour, *, centre: bool = True, spacing: float = 1.0
+) -> float:
     """Draw lines from `top` down, centred on `x` or starting at it; returns where the next line would start."""
     draw = ImageDraw.Draw(image)
     step = line_height(face, size) * spacing
@@ -128,7 +148,8 @@ def _title_and_lines(image: Image.Image, title: str, text: str, box: tuple[float
     unit = min(width, height)
     share = 0.58 if text else 0.9
     size, lines = fit(title, "Bold", width, height * share, max(9, round(unit * 0.24)), 7)
-    small, lesser = 0, []
+    small = 0
+    lesser: list[str] = []
     if text:
         small, lesser = fit(text, "Regular", width, height * 0.28, max(8, min(round(unit * 0.085), round(size * 0.55))), 6)
     gap = unit * 0.16 if text else unit * 0.1
@@ -165,8 +186,14 @@ def set_title(image: Image.Image, title: str, text: str, box: tuple[float, float
     widest = max([width_of(line, "Bold", size) for line in lines] + [width_of(line, "Regular", small) for line in lesser] + [1.0])
     words = Image.new("L", image.size)
     draw = ImageDraw.Draw(words)
-    draw.rounded_rectangle((x + width / 2 - widest / 2 - size * 0.4, top - size * 0.05, x + width / 2 + widest / 2 + size * 0.4, top + tall + size * 0.1), size * 0.6, fill=255)
-    soft = words.resize((max(1, image.width // 8), max(1, image.height // 8))).filter(ImageFilter.GaussianBlur(max(1.0, size / 14))).resize(image.size, Image.Resampling.BICUBIC)
+    draw.rounded_rectangle(
+        (x + width / 2 - widest / 2 - size * 0.4, top - size * 0.05, x + width / 2 + widest / 2 + size * 0.4, top + tall + size * 0.1), size * 0.6, fill=255
+    )
+    soft = (
+        words.resize((max(1, image.width // 8), max(1, image.height // 8)))
+        .filter(ImageFilter.GaussianBlur(max(1.0, size / 14)))
+        .resize(image.size, Image.Resampling.BICUBIC)
+    )
     image.paste(shade, (0, 0), soft.point([round(value * 0.42) for value in range(256)]))
     drop = max(1, round(size * 0.03))
     for colour, offset in ((mix(shade, (0, 0, 0), 0.25), drop), (ink, 0)):

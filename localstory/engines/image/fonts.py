@@ -13,6 +13,9 @@ import localstory
 
 Face: TypeAlias = Literal["Regular", "Bold", "Italic", "BoldItalic"]
 
+MOST_LETTERS = 2000
+"""Of a longer text only the beginning is set: no card holds more."""
+
 FOLDER = Path(localstory.__file__).parent / "fonts"
 
 
@@ -61,7 +64,9 @@ def glyphs_missing(text: str, face: Face = "Regular") -> set[str]:
 def drawable(text: str, face: Face = "Regular") -> str:
     """`text` in NFC without the characters the font can't show, white space made single blanks; line ends stay."""
     known = _known(face)
-    kept = "".join(sign if ord(sign) in known or sign.isspace() else " " if unicodedata.category(sign)[0] == "Z" else "" for sign in unicodedata.normalize("NFC", text))
+    kept = "".join(
+        sign if ord(sign) in known or sign.isspace() else " " if unicodedata.category(sign)[0] == "Z" else "" for sign in unicodedata.normalize("NFC", text)
+    )
     kept = "".join(sign for sign in kept if sign in "\n\t " or (sign.isprintable() and unicodedata.category(sign) != "Cf"))
     return "\n".join(" ".join(line.split()) for line in kept.splitlines()).strip()
 
@@ -91,13 +96,25 @@ def wrap(text: str, face: Face, size: int, width: float) -> list[str]:
                 lines.append(line)
             line = ""
             while width_of(word, face, size) > width and len(word) > 1:
-                fits = max(1, next((count for count in range(len(word), 0, -1) if width_of(word[:count], face, size) <= width), 1))
+                fits = _prefix_that_fits(word, face, size, width)
                 lines.append(word[:fits])
                 word = word[fits:]
             line = word
         if line:
             lines.append(line)
     return lines
+
+
+def _prefix_that_fits(word: str, face: Face, size: int, width: float) -> int:
+    """How many of a word's letters fit into `width`, at least one. Halving: a word may have thousands."""
+    low, high = 1, min(len(word), max(2, int(width / (size * 0.12)) + 1))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if width_of(word[:middle], face, size) <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def balanced(text: str, face: Face, size: int, width: float) -> list[str]:
@@ -117,15 +134,24 @@ def balanced(text: str, face: Face, size: int, width: float) -> list[str]:
 
 def fit(text: str, face: Face, width: float, height: float, largest: int, smallest: int) -> tuple[int, list[str]]:
     """The largest size at which `text` fits into the box, and its lines. Too much even for the smallest: cut, with an ellipsis."""
-    text = text[:4000]
-    size = largest
-    while True:
-        lines = balanced(text, face, size, width)
-        if len(lines) * line_height(face, size) <= height and (size <= smallest or all(len(word) == 1 or width_of(word, face, size) <= width for word in text.split())):
-            return size, lines
-        if size <= smallest:
-            break
-        size = max(smallest, min(size - 1, round(size * 0.93)))
+    text = text[:MOST_LETTERS]
+
+    def fits(size: int) -> bool:
+        lines = wrap(text, face, size, width)
+        return len(lines) * line_height(face, size) <= height and all(width_of(word, face, size) <= width for word in text.split())
+
+    low, high = smallest, max(smallest, largest)
+    if fits(high):
+        return high, balanced(text, face, high, width)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    size = low
+    if fits(size):
+        return size, balanced(text, face, size, width)
     keep = max(1, int(height // line_height(face, size)))
     lines = wrap(text, face, size, width)
     if len(lines) > keep:

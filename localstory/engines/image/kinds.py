@@ -98,14 +98,22 @@ BEASTS: dict[str, Beast] = {
     "wolf": Beast(0.36, ("#7a828f", "#e3e4e4", "#3c4250"), "point", "bushy", "fox", leg=0.24, length=0.68, girth=0.3, head=0.2),
     "lion": Beast(0.4, ("#dfa546", "#f7e2b4", "#9c5a24"), "round", "tuft", "lion", leg=0.2, length=0.7, girth=0.33, head=0.19, crown="mane"),
     "tiger": Beast(0.38, ("#e58a35", "#fff1de", "#3a2620"), "round", "thin", "lion", leg=0.19, length=0.72, girth=0.34, head=0.2, coat="stripes"),
-    "deer": Beast(0.44, ("#b57a45", "#f4e3c8", "#5a3a24"), "leaf", "stub", "deer", leg=0.33, length=0.52, girth=0.24, head=0.14, neck=0.14, coat="spots", crown="antlers"),
+    "deer": Beast(
+        0.44, ("#b57a45", "#f4e3c8", "#5a3a24"), "leaf", "stub", "deer", leg=0.33, length=0.52, girth=0.24, head=0.14, neck=0.14, coat="spots", crown="antlers"
+    ),
     "horse": Beast(0.48, ("#8f5632", "#e8cfae", "#3c2418"), "leaf", "horse", "horse", leg=0.3, length=0.62, girth=0.28, head=0.14, neck=0.18, crown="hair"),
     "pony": Beast(0.4, ("#c48a52", "#f3e2c6", "#f3e2c6"), "leaf", "horse", "horse", leg=0.24, length=0.58, girth=0.3, head=0.16, neck=0.14, crown="hair"),
     "donkey": Beast(0.42, ("#8d8780", "#e9e2d8", "#4a4440"), "long", "tuft", "horse", leg=0.26, length=0.58, girth=0.28, head=0.15, neck=0.12),
     "unicorn": Beast(0.48, ("#f6f1f5", "#f4c6d8", "#b78fd0"), "leaf", "horse", "horse", leg=0.3, length=0.6, girth=0.28, head=0.14, neck=0.18, crown="horn"),
-    "zebra": Beast(0.45, ("#f3f0ea", "#f3f0ea", "#2c2930"), "leaf", "tuft", "horse", leg=0.28, length=0.6, girth=0.28, head=0.14, neck=0.15, coat="stripes", crown="hair"),
-    "giraffe": Beast(0.62, ("#ecc46a", "#f9ebc6", "#a8642c"), "leaf", "tuft", "deer", leg=0.3, length=0.4, girth=0.2, head=0.1, neck=0.34, coat="patches", crown="knobs"),
-    "cow": Beast(0.42, ("#f4efe8", "#f0b8ae", "#4a3630"), "side", "tuft", "cow", leg=0.22, length=0.7, girth=0.36, head=0.18, neck=0.03, coat="patches", crown="horns"),
+    "zebra": Beast(
+        0.45, ("#f3f0ea", "#f3f0ea", "#2c2930"), "leaf", "tuft", "horse", leg=0.28, length=0.6, girth=0.28, head=0.14, neck=0.15, coat="stripes", crown="hair"
+    ),
+    "giraffe": Beast(
+        0.62, ("#ecc46a", "#f9ebc6", "#a8642c"), "leaf", "tuft", "deer", leg=0.3, length=0.4, girth=0.2, head=0.1, neck=0.34, coat="patches", crown="knobs"
+    ),
+    "cow": Beast(
+        0.42, ("#f4efe8", "#f0b8ae", "#4a3630"), "side", "tuft", "cow", leg=0.22, length=0.7, girth=0.36, head=0.18, neck=0.03, coat="patches", crown="horns"
+    ),
     "sheep": Beast(0.33, ("#f5f0e6", "#4a4048", "#d9d2c4"), "side", "puff", "sheep", leg=0.18, length=0.58, girth=0.4, head=0.15, coat="wool"),
     "goat": Beast(0.35, ("#e6ddd0", "#f7f2ea", "#7a6a58"), "side", "stub", "goat", leg=0.24, length=0.55, girth=0.28, head=0.15, neck=0.06, crown="horns"),
     "pig": Beast(0.31, ("#f0a9a4", "#f7c9c2", "#d67f7d"), "fold", "spiral", "pig", leg=0.14, length=0.66, girth=0.4, head=0.2),

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from localstory.engines.base import Figure
-from localstory.engines.image.kinds import BEASTS, BIRDS, CREATURES, PEOPLE, SYNONYMS, Beast, Bird, Person
+from localstory.engines.image.kinds import BEASTS, BIRDS, CREATURES, PEOPLE, SYNONYMS, Person
 from localstory.engines.image.lexicon import COLOUR_NAMES, item_of, singular
 from localstory.engines.image.paint.colour import Colour, mix, parse, rgb, tone
 
@@ -80,22 +80,20 @@ def look_of(figure: Figure) -> Look:
         if person.skin:
             skin = rgb(person.skin)
     else:
-        table: dict[str, Beast] | dict[str, Bird] | dict[str, tuple[str, str, str, float]]
         if kind in BEASTS:
-            body, table = "beast", BEASTS
+            body = "beast"
             main, second, accent = (rgb(c) for c in BEASTS[kind].colours)
         elif kind in BIRDS:
-            body, table = "bird", BIRDS
+            body = "bird"
             main, second, accent = (rgb(c) for c in BIRDS[kind].colours)
         else:
-            body, table = "creature", CREATURES
+            body = "creature"
             main, second, accent = (rgb(c) for c in CREATURES[kind][:3])
         if kind == "friend":
             main, second, accent = wear[0], mix(wear[1], (255, 255, 255), 0.3), wear[2]
         elif name and not given:
             # A named animal is a little warmer or cooler, lighter or darker than the next of its kind.
             main = tone(main, (luck[3] % 9 - 4) / 120, 1.0, (luck[4] % 7 - 3) / 260)
-        assert table is not None
     if given:
         main = given[0]
         if len(given) > 1:
@@ -111,7 +109,5 @@ def look_of(figure: Figure) -> Look:
 
 
 def _person_colours(person: Person, wear: list[Colour], named: bool) -> tuple[Colour, Colour, Colour]:
-    fixed = [rgb(c) for c in person.colours]
-    if person.uniform or not named:
-        return (fixed + wear)[0], (fixed[1:] + wear[len(fixed[1:]) + 0 :])[0] if len(fixed) < 2 else fixed[1], fixed[2] if len(fixed) > 2 else wear[2]
-    return wear[0], wear[1], wear[2]
+    fixed = [rgb(colour) for colour in person.colours]
+    return (fixed[0], fixed[1], fixed[2]) if person.uniform or not named else (wear[0], wear[1], wear[2])

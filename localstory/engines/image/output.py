@@ -95,7 +95,10 @@ async def draw_with(paint: Painter, request: ImageRequest) -> Stream[ImageEvent]
         if stop.is_set():
             raise Stopped
 
-    part = request.out.with_name(f".{request.out.name}.{os.getpid()}.{id(stop):x}.part")
+    if not request.out.name:
+        raise PictureNotSaved(request.out, "it names no file")
+    # Short, and with no word of the picture's own name: that may already be as long as the system allows.
+    part = request.out.with_name(f".{os.getpid()}.{id(stop):x}.part")
 
     def work() -> dict[str, Any]:
         image, made_of = paint(request, report)

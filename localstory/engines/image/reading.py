@@ -78,8 +78,7 @@ def read_scene(text: str, cast: tuple[Figure, ...] = (), place: str = "") -> Bri
     reasons: list[str] = []
     actors = _actors(words, hits, named, sentences, cast, book, reasons)
     props = _props(words, hits, book, actors, cast)
-    taken = {(actor.figure.kind) for actor in actors}
-    setting = _setting(hits, place, actors, props, reasons)
+    setting = _setting(words, hits, place, actors, props, reasons)
     scores = {about: _score(hits, about) for about in ("time", "weather", "season", "mood")}
     weather = _weather(hits)
     time = _best(scores["time"], hits, "time")
@@ -92,7 +91,6 @@ def read_scene(text: str, cast: tuple[Figure, ...] = (), place: str = "") -> Bri
     mood = _best(scores["mood"], hits, "mood")
     if mood is None:
         mood = "calm" if time in ("night", "evening") else "happy" if "!" in scene else "calm"
-    assert taken is not None
     return Brief(setting, time, weather, season, mood, tuple(actors), tuple(props), tuple(reasons))
 
 
@@ -128,10 +126,19 @@ def _find(words: list[str], book: Lexicon, cast: tuple[Figure, ...]) -> tuple[li
         else:
             for length in range(min(book.longest, len(words) - at), 0, -1):
                 part = tuple(words[at : at + length])
-                found = book.meanings.get(part) or book.meanings.get((*part[:-1], singular(part[-1])))
+                one = (*part[:-1], singular(part[-1]))
+                found = book.meanings.get(part, ()) + (book.meanings.get(one, ()) if one != part else ())
                 if found:
                     if not _denied(words, at, sentences, book) and not _compared(words, at, book) and not _verb(words, at, length, book):
                         hits += [_Hit(at, at + length, sentences[at], meaning, part) for meaning in found]
+                        if length > 1:
+                            # "flew over": a place, but the verb and the weather in a phrase still count.
+                            hits += [
+                                _Hit(at + k, at + k + 1, sentences[at], inner, (word,))
+                                for k, word in enumerate(part)
+                                for inner in book.meanings.get((word,), book.meanings.get((singular(word),), ()))
+                                if inner.about in ("pose", "weather")
+                            ]
                     step = length
                     break
         at += step
@@ -139,7 +146,7 @@ def _find(words: list[str], book: Lexicon, cast: tuple[Figure, ...]) -> tuple[li
 
 
 def _denied(words: list[str], at: int, sentences: list[int], book: Lexicon) -> bool:
-    """"no rain", "without a big lantern", "there was not a single cloud"."""
+    """ "no rain", "without a big lantern", "there was not a single cloud"."""
     for back in range(1, 5):
         before = at - back
         if before < 0 or sentences[before] != sentences[at] or words[before] in (",", "but", "and", "nhưng"):
@@ -147,12 +154,12 @@ def _denied(words: list[str], at: int, sentences: list[int], book: Lexicon) -> b
         if words[before] in book.negations or (before > 0 and f"{words[before - 1]} {words[before]}" in book.negations):
             # "did not stop the rain": a verb in between takes the "not" for itself.
             between = words[before + 1 : at]
-            return all(word in book.determiners or word in ("single", "more", "any", "see", "have", "much", "afraid", "có") for word in between)
+            return all(word in book.determiners or word in ("single", "more", "any", "been", "be", "see", "have", "much", "afraid", "có") for word in between)
     return False
 
 
 def _compared(words: list[str], at: int, book: Lexicon) -> bool:
-    """"as brave as a lion", "shone like stars"; not "they like apples"."""
+    """ "as brave as a lion", "shone like stars"; not "they like apples"."""
     for back in range(1, 5):
         before = at - back
         if before < 0 or words[before][0] in ".!?;:\n…,":
@@ -162,9 +169,7 @@ def _compared(words: list[str], at: int, book: Lexicon) -> bool:
                 return False
             if words[before] == "as" and not (before + 1 < len(words) and words[before + 1] in ("a", "an", "the", "if", "though")):
                 return False
-            if words[before] == "than" and before > 0 and words[before - 1] in ("rather", "other", "more"):
-                return False
-            return True
+            return not (words[before] == "than" and before > 0 and words[before - 1] in ("rather", "other", "more"))
     return False
 
 
@@ -208,20 +213,66 @@ def _weather(hits: list[_Hit]) -> str | None:
 
 
 _PLACE_OF_KIND = {
-    "whale": "sea", "dolphin": "sea", "shark": "underwater", "octopus": "underwater", "fish": "underwater", "mermaid": "underwater", "crab": "beach", "seal": "snow land", "penguin": "snow land", "polar bear": "snow land",
-    "pirate": "sea", "sailor": "sea", "captain": "sea", "fisherman": "sea", "knight": "castle", "king": "castle", "queen": "castle", "princess": "castle", "prince": "castle", "farmer": "farm", "cow": "farm", "hen": "farm", "pig": "farm", "sheep": "farm",
-    "camel": "desert", "monkey": "jungle", "tiger": "jungle", "parrot": "jungle", "elephant": "jungle", "fox": "forest", "bear": "forest", "wolf": "forest", "owl": "forest", "squirrel": "forest", "hedgehog": "forest", "deer": "forest", "frog": "lake", "duck": "lake", "swan": "lake",
-    "astronaut": "space", "cook": "kitchen", "teacher": "school", "wizard": "castle", "bat": "cave", "robot": "workshop",
-}  # fmt: skip
+    "whale": "sea",
+    "dolphin": "sea",
+    "shark": "underwater",
+    "octopus": "underwater",
+    "fish": "underwater",
+    "mermaid": "underwater",
+    "crab": "beach",
+    "seal": "snow land",
+    "penguin": "snow land",
+    "polar bear": "snow land",
+    "pirate": "sea",
+    "sailor": "sea",
+    "captain": "sea",
+    "fisherman": "sea",
+    "knight": "castle",
+    "king": "castle",
+    "queen": "castle",
+    "princess": "castle",
+    "prince": "castle",
+    "farmer": "farm",
+    "cow": "farm",
+    "hen": "farm",
+    "pig": "farm",
+    "sheep": "farm",
+    "camel": "desert",
+    "monkey": "jungle",
+    "tiger": "jungle",
+    "parrot": "jungle",
+    "elephant": "jungle",
+    "fox": "forest",
+    "bear": "forest",
+    "wolf": "forest",
+    "owl": "forest",
+    "squirrel": "forest",
+    "hedgehog": "forest",
+    "deer": "forest",
+    "frog": "lake",
+    "duck": "lake",
+    "swan": "lake",
+    "astronaut": "space",
+    "cook": "kitchen",
+    "teacher": "school",
+    "wizard": "castle",
+    "bat": "cave",
+    "robot": "workshop",
+}
 
 
-def _setting(hits: list[_Hit], place: str, actors: list[Actor], props: list[Prop], reasons: list[str]) -> str:
+_INTO = frozenset("in into to at inside reached entered through under on trong vào đến tới trên ở".split())
+_FROM = frozenset("from along near left beyond rời từ".split())
+
+
+def _setting(words: list[str], hits: list[_Hit], place: str, actors: list[Actor], props: list[Prop], reasons: list[str]) -> str:
     score = _score(hits, "setting")
     strong = [hit for hit in hits if hit.meaning.about == "setting" and hit.meaning.weight == 3]
     if strong:
         # Where they go to counts for more than where they come from, and what is named first for more than what comes later.
         for rank, hit in enumerate(strong):
-            score[hit.meaning.what] += 2 if rank == 0 else 1
+            before = words[max(0, hit.at - 3) : hit.at]
+            score[hit.meaning.what] += (2 if rank == 0 else 1) + (2 if _INTO & set(before) else 0) - (2 if _FROM & set(before) else 0)
         most = max(score[hit.meaning.what] for hit in strong)
         return next(hit.meaning.what for hit in strong if score[hit.meaning.what] == most)
     if place:
@@ -242,7 +293,9 @@ def _setting(hits: list[_Hit], place: str, actors: list[Actor], props: list[Prop
     return "meadow"
 
 
-def _actors(words: list[str], hits: list[_Hit], named: list[tuple[int, int, int]], sentences: list[int], cast: tuple[Figure, ...], book: Lexicon, reasons: list[str]) -> list[Actor]:
+def _actors(
+    words: list[str], hits: list[_Hit], named: list[tuple[int, int, int]], sentences: list[int], cast: tuple[Figure, ...], book: Lexicon, reasons: list[str]
+) -> list[Actor]:
     kinds = [kind_of(figure.kind) for figure in cast]
     seen: dict[int, list[int]] = {}
     others: dict[str, list[tuple[int, str, int]]] = {}
@@ -270,7 +323,7 @@ def _actors(words: list[str], hits: list[_Hit], named: list[tuple[int, int, int]
         for who, figure in enumerate(cast):
             if kinds[who] is None and index not in name_spans and word and singular(word) == singular(normal(figure.kind).strip()):
                 seen.setdefault(who, []).append(index)
-    if not seen and cast:
+    if not seen and not others and cast:
         _by_pronoun(words, seen, kinds, book, reasons)
     if not seen and not others and cast:
         seen[0] = [0]
@@ -284,19 +337,21 @@ def _actors(words: list[str], hits: list[_Hit], named: list[tuple[int, int, int]
         figure = Figure("", kind, (COLOUR_NAMES[colour],) if colour else ())
         found.append((at, Actor(figure, _pose(words, hits, sentences, [place for place, _c, _n in mentions], book), min(count, 3))))
     found.sort(key=lambda entry: entry[0])
-    actors = [actor for _at, actor in found][:MOST_FIGURES]
-    return actors
+    return [actor for _at, actor in found][:MOST_FIGURES]
 
 
 def _same_sort(kind: str, other: str | None) -> bool:
-    male, female = {"boy", "man", "king", "prince", "father", "old man", "knight", "wizard"}, {"girl", "woman", "queen", "princess", "mother", "old woman", "witch"}
+    male, female = (
+        {"boy", "man", "king", "prince", "father", "old man", "knight", "wizard"},
+        {"girl", "woman", "queen", "princess", "mother", "old woman", "witch"},
+    )
     if kind in ("child",):
         return other in ("boy", "girl")
     return (kind in ("man", "boy") and other in male) or (kind in ("woman", "girl") and other in female)
 
 
-_MALE = frozenset("boy man king prince father wizard knight pirate sailor captain farmer fisherman soldier giant dwarf".split() + ["old man"])
-_FEMALE = frozenset("girl woman queen princess mother witch fairy mermaid teacher".split() + ["old woman"])
+_MALE = frozenset("boy man king prince father wizard knight pirate sailor captain farmer fisherman soldier giant dwarf".split()) | {"old man"}
+_FEMALE = frozenset("girl woman queen princess mother witch fairy mermaid teacher".split()) | {"old woman"}
 
 
 def _by_pronoun(words: list[str], seen: dict[int, list[int]], kinds: list[str | None], book: Lexicon, reasons: list[str]) -> None:
@@ -344,7 +399,10 @@ def _after_colour(words: list[str], end: int, book: Lexicon) -> str:
 
 
 def _pose(words: list[str], hits: list[_Hit], sentences: list[int], places: list[int], book: Lexicon) -> str:
-    """What somebody mentioned at `places` does: the first verb after a mention in its sentence, else any in it, else the next sentence's when it begins with a pronoun."""
+    """What somebody mentioned at `places` does.
+
+    The first verb soon after a mention, else the next sentence's when that begins with a pronoun, else any in the same sentence.
+    """
     poses = [hit for hit in hits if hit.meaning.about == "pose"]
     for place in places:
         sentence = sentences[place] if place < len(sentences) else 0
@@ -360,7 +418,18 @@ def _pose(words: list[str], hits: list[_Hit], sentences: list[int], places: list
     return inside[0].meaning.what if inside else "stand"
 
 
-_SCENERY = {"tree": ("forest", "jungle"), "house": ("village", "town"), "leaf": (), "bed": ("bedroom",), "book": ("library",), "fire": (), "tower": ("castle",), "window": (), "music": (), "heart": ()}
+_SCENERY = {
+    "tree": ("forest", "jungle"),
+    "house": ("village", "town"),
+    "leaf": (),
+    "bed": ("bedroom",),
+    "book": ("library",),
+    "fire": (),
+    "tower": ("castle",),
+    "window": (),
+    "music": (),
+    "heart": (),
+}
 """Things that some settings bring along anyway."""
 
 

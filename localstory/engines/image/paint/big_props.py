@@ -26,7 +26,13 @@ def tree(s: Sprite, c: Colour | None) -> None:
     s.band([(0, 0.0), (0.0, 0.3), (0.02, 0.55)], [0.17, 0.1, 0.09], rgb("#7a5236"))
     s.band([(0.0, 0.36), (0.16, 0.54)], [0.06, 0.04], rgb("#7a5236"))
     for x, y, r, lift in ((-0.2, 0.58, 0.2, -0.05), (0.22, 0.58, 0.2, -0.05), (0.0, 0.8, 0.22, -0.02), (-0.1, 0.66, 0.22, 0.0), (0.13, 0.7, 0.2, 0.02)):
-        s.blob([(x + math.cos(a) * r * (1 + 0.1 * (k % 2)), y + math.sin(a) * r * 0.95 * (1 + 0.1 * (k % 2))) for k, a in ((k, k / 10 * math.tau) for k in range(10))], tone(c, lift))
+        s.blob(
+            [
+                (x + math.cos(a) * r * (1 + 0.1 * (k % 2)), y + math.sin(a) * r * 0.95 * (1 + 0.1 * (k % 2)))
+                for k, a in ((k, k / 10 * math.tau) for k in range(10))
+            ],
+            tone(c, lift),
+        )
 
 
 def pine(s: Sprite, c: Colour | None) -> None:
@@ -35,14 +41,23 @@ def pine(s: Sprite, c: Colour | None) -> None:
     s.band([(0, 0), (0, 0.2)], [0.1, 0.09], rgb("#6b4a34"))
     for k in range(4):
         w, y = 0.3 - k * 0.06, 0.14 + k * 0.2
-        s.cut([(-w, y), (-w * 0.5, y + 0.04), (0, y - 0.015), (w * 0.5, y + 0.04), (w, y), (w * 0.34, y + 0.17), (0, y + 0.29), (-w * 0.34, y + 0.17)], tone(c, -0.03 + k * 0.02))
+        s.cut(
+            [(-w, y), (-w * 0.5, y + 0.04), (0, y - 0.015), (w * 0.5, y + 0.04), (w, y), (w * 0.34, y + 0.17), (0, y + 0.29), (-w * 0.34, y + 0.17)],
+            tone(c, -0.03 + k * 0.02),
+        )
 
 
 def bare(s: Sprite, c: Colour | None) -> None:
     """A tree without leaves."""
     c = c or rgb("#4a3a40")
     s.band([(0, 0), (0.02, 0.4), (-0.02, 0.7)], [0.15, 0.09, 0.05], c)
-    for x0, y0, x1, y1, x2, y2 in ((0.01, 0.4, 0.2, 0.62, 0.3, 0.86), (0.0, 0.5, -0.2, 0.68, -0.24, 0.92), (-0.02, 0.68, 0.06, 0.84, 0.04, 1.0), (0.13, 0.54, 0.3, 0.6, 0.4, 0.7), (-0.13, 0.62, -0.3, 0.66, -0.38, 0.76)):
+    for x0, y0, x1, y1, x2, y2 in (
+        (0.01, 0.4, 0.2, 0.62, 0.3, 0.86),
+        (0.0, 0.5, -0.2, 0.68, -0.24, 0.92),
+        (-0.02, 0.68, 0.06, 0.84, 0.04, 1.0),
+        (0.13, 0.54, 0.3, 0.6, 0.4, 0.7),
+        (-0.13, 0.62, -0.3, 0.66, -0.38, 0.76),
+    ):
         s.band([(x0, y0), (x1, y1), (x2, y2)], [0.055, 0.035, 0.014], c)
 
 
@@ -52,7 +67,15 @@ def palm(s: Sprite, c: Colour | None) -> None:
     s.band([(0, 0), (0.06, 0.4), (0.0, 0.8)], [0.11, 0.08, 0.07], rgb("#a87a4a"))
     for a, length in ((10, 0.46), (50, 0.4), (95, 0.34), (135, 0.42), (172, 0.46), (205, 0.34), (-25, 0.34)):
         x, y = math.cos(math.radians(a)), math.sin(math.radians(a))
-        s.blob([(0, 0.8), (x * length * 0.5 - y * 0.06, 0.84 + y * length * 0.5 + abs(x) * 0.07), (x * length, 0.78 + y * length * 0.7 - 0.04), (x * length * 0.5 + y * 0.04, 0.78 + y * length * 0.4)], tone(c, -0.04 if a % 2 else 0.02))
+        s.blob(
+            [
+                (0, 0.8),
+                (x * length * 0.5 - y * 0.06, 0.84 + y * length * 0.5 + abs(x) * 0.07),
+                (x * length, 0.78 + y * length * 0.7 - 0.04),
+                (x * length * 0.5 + y * 0.04, 0.78 + y * length * 0.4),
+            ],
+            tone(c, -0.04 if a % 2 else 0.02),
+        )
     for x in (-0.04, 0.06):
         s.oval(x, 0.76, 0.05, 0.055, rgb("#7a5232"))
 
@@ -104,7 +127,7 @@ def castle(s: Sprite, c: Colour | None) -> None:
     s.cut([*arc(0, 0.14, 0.13, 0.13, 0, 180, 14), (-0.13, 0.0), (0.13, 0.0)], rgb("#4a3a44"))
     for x in (-0.42, 0.42):
         s.box(x - 0.04, 0.16, x + 0.04, 0.28, LIT, 0.04)
-    s.lights.append((0, 0.5, 0.8, rgb("#ffd88a")))
+    s.lights.append((0, 0.4, 0.4, rgb("#e8b86a")))
 
 
 def windmill(s: Sprite, c: Colour | None) -> None:
@@ -116,7 +139,15 @@ def windmill(s: Sprite, c: Colour | None) -> None:
         a = math.radians(k * 90 + 25)
         x, y = math.cos(a), math.sin(a)
         s.band([(0, 0.6), (x * 0.42, 0.6 + y * 0.42)], [0.03, 0.02], WOOD)
-        s.cut([(x * 0.1, 0.6 + y * 0.1), (x * 0.42, 0.6 + y * 0.42), (x * 0.42 - y * 0.12, 0.6 + y * 0.42 + x * 0.12), (x * 0.12 - y * 0.1, 0.6 + y * 0.12 + x * 0.1)], rgb("#efe3cf"))
+        s.cut(
+            [
+                (x * 0.1, 0.6 + y * 0.1),
+                (x * 0.42, 0.6 + y * 0.42),
+                (x * 0.42 - y * 0.12, 0.6 + y * 0.42 + x * 0.12),
+                (x * 0.12 - y * 0.1, 0.6 + y * 0.12 + x * 0.1),
+            ],
+            rgb("#efe3cf"),
+        )
     s.oval(0, 0.6, 0.04, 0.04, IRON)
 
 
@@ -311,7 +342,17 @@ def bed(s: Sprite, c: Colour | None) -> None:
     s.blob([(-0.86, 0.4), (-0.82, 0.66), (-0.5, 0.7), (-0.36, 0.5), (-0.5, 0.36)], WHITE)
     s.blob([(-0.5, 0.3), (-0.46, 0.56), (0.2, 0.6), (0.9, 0.52), (0.94, 0.2), (0.2, 0.16), (-0.46, 0.18)], c)
     for k in range(6):
-        s.cut([(-0.3 + k * 0.2, 0.26 + 0.12 * (k % 2)), (-0.2 + k * 0.2, 0.34 + 0.12 * (k % 2)), (-0.1 + k * 0.2, 0.26 + 0.12 * (k % 2)), (-0.2 + k * 0.2, 0.18 + 0.12 * (k % 2))], tone(c, 0.14), shadow=False, inside=True)
+        s.cut(
+            [
+                (-0.3 + k * 0.2, 0.26 + 0.12 * (k % 2)),
+                (-0.2 + k * 0.2, 0.34 + 0.12 * (k % 2)),
+                (-0.1 + k * 0.2, 0.26 + 0.12 * (k % 2)),
+                (-0.2 + k * 0.2, 0.18 + 0.12 * (k % 2)),
+            ],
+            tone(c, 0.14),
+            shadow=False,
+            inside=True,
+        )
 
 
 def chair(s: Sprite, c: Colour | None) -> None:
@@ -350,10 +391,18 @@ def bicycle(s: Sprite, c: Colour | None) -> None:
         s.oval(x, 0.34, 0.34, 0.34, IRON)
         s.oval(x, 0.34, 0.28, 0.28, rgb("#e8e2d6"), shadow=False, inside=True)
         for k in range(4):
-            a = math.radians(k * 45)
-            s.ink([(x - math.cos(a) * 0.27, 0.34 - math.sin(a) * 0.27), (x + math.cos(a) * 0.27, 0.34 + math.sin(a) * 0.27)], 0.012, IRON)
-    for a, b in (((-0.5, 0.34), (-0.18, 0.76)), ((-0.5, 0.34), (0.02, 0.34)), ((0.02, 0.34), (-0.18, 0.76)), ((-0.18, 0.72), (0.36, 0.74)), ((0.02, 0.34), (0.36, 0.74)), ((0.5, 0.34), (0.32, 0.92)), ((-0.18, 0.76), (-0.22, 0.88))):
-        s.band([a, b], [0.055, 0.055], c)
+            angle = math.radians(k * 45)
+            s.ink([(x - math.cos(angle) * 0.27, 0.34 - math.sin(angle) * 0.27), (x + math.cos(angle) * 0.27, 0.34 + math.sin(angle) * 0.27)], 0.012, IRON)
+    for start, end in (
+        ((-0.5, 0.34), (-0.18, 0.76)),
+        ((-0.5, 0.34), (0.02, 0.34)),
+        ((0.02, 0.34), (-0.18, 0.76)),
+        ((-0.18, 0.72), (0.36, 0.74)),
+        ((0.02, 0.34), (0.36, 0.74)),
+        ((0.5, 0.34), (0.32, 0.92)),
+        ((-0.18, 0.76), (-0.22, 0.88)),
+    ):
+        s.band([start, end], [0.055, 0.055], c)
     s.band([(0.24, 0.96), (0.4, 0.9)], [0.05, 0.05], IRON)
     s.oval(-0.22, 0.9, 0.14, 0.05, INK)
 
@@ -409,7 +458,14 @@ def igloo(s: Sprite, c: Colour | None) -> None:
 def christmas_tree(s: Sprite, c: Colour | None) -> None:
     """A Christmas tree."""
     pine(s, c)
-    for x, y, name in ((-0.14, 0.24, "#cf4a3e"), (0.12, 0.3, "#f0be4a"), (0.0, 0.46, "#6fb0c9"), (-0.1, 0.6, "#f0be4a"), (0.08, 0.66, "#cf4a3e"), (0.18, 0.2, "#6fb0c9")):
+    for x, y, name in (
+        (-0.14, 0.24, "#cf4a3e"),
+        (0.12, 0.3, "#f0be4a"),
+        (0.0, 0.46, "#6fb0c9"),
+        (-0.1, 0.6, "#f0be4a"),
+        (0.08, 0.66, "#cf4a3e"),
+        (0.18, 0.2, "#6fb0c9"),
+    ):
         s.oval(x, y, 0.035, 0.035, rgb(name))
         s.lights.append((x, y, 0.12, rgb("#ffe29a")))
     s.cut([(math.sin(i * math.pi / 5) * (0.04 if i % 2 else 0.09), 1.02 + math.cos(i * math.pi / 5) * (0.04 if i % 2 else 0.09)) for i in range(10)], LIT)
@@ -461,7 +517,15 @@ def lily_pad(s: Sprite, c: Colour | None) -> None:
     s.cut([(0, 0.2), *arc(0, 0.2, 1.0, 0.22, 30, 350, 30)], c or rgb("#5a9a5a"))
     for k in range(5):
         a = math.radians(30 + k * 30)
-        s.blob([(0.1, 0.3), (0.1 + math.cos(a) * 0.3 - 0.08, 0.3 + math.sin(a) * 0.36), (0.1 + math.cos(a) * 0.4, 0.3 + math.sin(a) * 0.5), (0.1 + math.cos(a) * 0.3 + 0.08, 0.3 + math.sin(a) * 0.36)], mix(rgb("#f3a5c0"), WHITE, k % 2 * 0.3))
+        s.blob(
+            [
+                (0.1, 0.3),
+                (0.1 + math.cos(a) * 0.3 - 0.08, 0.3 + math.sin(a) * 0.36),
+                (0.1 + math.cos(a) * 0.4, 0.3 + math.sin(a) * 0.5),
+                (0.1 + math.cos(a) * 0.3 + 0.08, 0.3 + math.sin(a) * 0.36),
+            ],
+            mix(rgb("#f3a5c0"), WHITE, k % 2 * 0.3),
+        )
 
 
 def hammock(s: Sprite, c: Colour | None) -> None:
@@ -472,16 +536,84 @@ def hammock(s: Sprite, c: Colour | None) -> None:
 
 
 BIG: dict[str, Callable[[Sprite, Colour | None], None]] = {
-    "tree": tree, "pine": pine, "bare": bare, "palm": palm, "house": house, "tower": tower, "castle": castle, "windmill": windmill, "lighthouse": lighthouse, "boat": boat, "ship": ship, "bridge": bridge, "train": train,
-    "car": car, "cart": cart, "sled": sled, "rocket": rocket, "hot air balloon": hot_air_balloon, "door": door, "window": window, "gate": gate, "tent": tent, "well": well, "bed": bed, "chair": chair, "table": table,
-    "ladder": ladder, "bicycle": bicycle, "plane": plane, "swing": swing, "cactus": cactus, "pyramid": pyramid, "igloo": igloo, "christmas tree": christmas_tree, "sandcastle": sandcastle, "fountain": fountain,
-    "statue": statue, "barrel": barrel, "lily pad": lily_pad, "hammock": hammock,
-}  # fmt: skip
+    "tree": tree,
+    "pine": pine,
+    "bare": bare,
+    "palm": palm,
+    "house": house,
+    "tower": tower,
+    "castle": castle,
+    "windmill": windmill,
+    "lighthouse": lighthouse,
+    "boat": boat,
+    "ship": ship,
+    "bridge": bridge,
+    "train": train,
+    "car": car,
+    "cart": cart,
+    "sled": sled,
+    "rocket": rocket,
+    "hot air balloon": hot_air_balloon,
+    "door": door,
+    "window": window,
+    "gate": gate,
+    "tent": tent,
+    "well": well,
+    "bed": bed,
+    "chair": chair,
+    "table": table,
+    "ladder": ladder,
+    "bicycle": bicycle,
+    "plane": plane,
+    "swing": swing,
+    "cactus": cactus,
+    "pyramid": pyramid,
+    "igloo": igloo,
+    "christmas tree": christmas_tree,
+    "sandcastle": sandcastle,
+    "fountain": fountain,
+    "statue": statue,
+    "barrel": barrel,
+    "lily pad": lily_pad,
+    "hammock": hammock,
+}
 
 BIG_SIZES: dict[str, tuple[float, str]] = {
-    "tree": (0.58, "back"), "house": (0.4, "back"), "tower": (0.56, "back"), "castle": (0.4, "back"), "windmill": (0.46, "back"), "lighthouse": (0.56, "back"), "boat": (0.3, "water"), "ship": (0.4, "water"), "bridge": (0.26, "back"),
-    "train": (0.25, "back"), "car": (0.2, "back"), "cart": (0.22, "back"), "sled": (0.14, "ground"), "rocket": (0.42, "back"), "hot air balloon": (0.42, "sky"), "door": (0.4, "back"), "window": (0.3, "wall"), "gate": (0.3, "back"),
-    "tent": (0.3, "back"), "well": (0.3, "back"), "bed": (0.28, "back"), "chair": (0.3, "back"), "table": (0.2, "back"), "ladder": (0.42, "back"), "bicycle": (0.22, "ground"), "plane": (0.18, "sky"), "swing": (0.36, "back"),
-    "cactus": (0.3, "back"), "pyramid": (0.34, "back"), "igloo": (0.26, "back"), "christmas tree": (0.44, "back"), "sandcastle": (0.2, "ground"), "fountain": (0.28, "back"), "statue": (0.32, "back"), "barrel": (0.18, "ground"),
-    "lily pad": (0.08, "ground"), "hammock": (0.24, "back"),
-}  # fmt: skip
+    "tree": (0.58, "back"),
+    "house": (0.4, "back"),
+    "tower": (0.56, "back"),
+    "castle": (0.4, "back"),
+    "windmill": (0.46, "back"),
+    "lighthouse": (0.56, "back"),
+    "boat": (0.3, "water"),
+    "ship": (0.4, "water"),
+    "bridge": (0.26, "back"),
+    "train": (0.25, "back"),
+    "car": (0.2, "back"),
+    "cart": (0.22, "back"),
+    "sled": (0.14, "ground"),
+    "rocket": (0.42, "back"),
+    "hot air balloon": (0.42, "sky"),
+    "door": (0.4, "back"),
+    "window": (0.3, "wall"),
+    "gate": (0.3, "back"),
+    "tent": (0.3, "back"),
+    "well": (0.3, "back"),
+    "bed": (0.28, "back"),
+    "chair": (0.3, "back"),
+    "table": (0.2, "back"),
+    "ladder": (0.42, "back"),
+    "bicycle": (0.22, "ground"),
+    "plane": (0.18, "sky"),
+    "swing": (0.36, "back"),
+    "cactus": (0.3, "back"),
+    "pyramid": (0.34, "back"),
+    "igloo": (0.26, "back"),
+    "christmas tree": (0.44, "back"),
+    "sandcastle": (0.2, "ground"),
+    "fountain": (0.28, "back"),
+    "statue": (0.32, "back"),
+    "barrel": (0.18, "ground"),
+    "lily pad": (0.08, "ground"),
+    "hammock": (0.24, "back"),
+}

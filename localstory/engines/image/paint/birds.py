@@ -30,9 +30,27 @@ def _wing(s: Sprite, look: Look, x: float, y: float, size: float, up: bool, side
     if up:
         for k in range(3):
             a = math.radians(118 - k * 16)
-            s.blob([(x - side * 0.02, y - 0.03), (x - side * size * 0.35 + side * math.cos(a) * size * 0.4, y + math.sin(a) * size * 0.75), (x + side * math.cos(a) * size * 1.1 - side * size * 0.1, y + math.sin(a) * size * (1.25 - k * 0.1)), (x + side * 0.14, y + 0.04)], tone(look.main, -0.1 + 0.04 * k))
+            s.blob(
+                [
+                    (x - side * 0.02, y - 0.03),
+                    (x - side * size * 0.35 + side * math.cos(a) * size * 0.4, y + math.sin(a) * size * 0.75),
+                    (x + side * math.cos(a) * size * 1.1 - side * size * 0.1, y + math.sin(a) * size * (1.25 - k * 0.1)),
+                    (x + side * 0.14, y + 0.04),
+                ],
+                tone(look.main, -0.1 + 0.04 * k),
+            )
         return
-    s.blob([(x + size * 0.42, y + size * 0.18), (x, y + size * 0.34), (x - size * 0.5, y + size * 0.08), (x - size * 0.72, y - size * 0.2), (x - size * 0.2, y - size * 0.22), (x + size * 0.3, y - size * 0.12)], dark)
+    s.blob(
+        [
+            (x + size * 0.42, y + size * 0.18),
+            (x, y + size * 0.34),
+            (x - size * 0.5, y + size * 0.08),
+            (x - size * 0.72, y - size * 0.2),
+            (x - size * 0.2, y - size * 0.22),
+            (x + size * 0.3, y - size * 0.12),
+        ],
+        dark,
+    )
     s.ink([(x - size * 0.45, y - size * 0.08), (x - size * 0.05, y - size * 0.06)], size * 0.035, tone(look.main, -0.16))
 
 
@@ -56,13 +74,21 @@ def _round(s: Sprite, look: Look, shape: str, beak: str, crest: str, pose: str, 
             s.dot(tip[0], tip[1], 0.026, look.main)
     elif hen:
         for k in range(4):
-            s.blob([(-0.26, y + 0.02), (-0.5 + k * 0.04, y + 0.1 + k * 0.1), (-0.42 + k * 0.05, y + 0.24 + k * 0.08), (-0.2, y + 0.16)], look.second if k % 2 else tone(look.main, -0.08))
+            s.blob(
+                [(-0.26, y + 0.02), (-0.5 + k * 0.04, y + 0.1 + k * 0.1), (-0.42 + k * 0.05, y + 0.24 + k * 0.08), (-0.2, y + 0.16)],
+                look.second if k % 2 else tone(look.main, -0.08),
+            )
     else:
         s.blob([(-0.24, y + 0.05), (-0.56, y + 0.16), (-0.52, y + 0.02), (-0.22, y - 0.08)], tone(look.main, -0.1))
     if flying:
         _wing(s, look, -0.02, y + 0.1, 0.46, True, -1)
-    s.blob([(-0.36, y + 0.04), (-0.26, y + 0.24), (0.02, y + 0.29), (0.28, y + 0.2), (0.35, y - 0.02), (0.2, y - 0.24), (-0.08, y - 0.29), (-0.3, y - 0.17)], look.main)
-    s.blob([(0.32, y + 0.06), (0.35, y - 0.02), (0.2, y - 0.235), (-0.06, y - 0.28), (0.02, y - 0.08), (0.16, y + 0.06)], look.second, shadow=False, inside=True)
+    s.blob(
+        [(-0.36, y + 0.04), (-0.26, y + 0.24), (0.02, y + 0.29), (0.28, y + 0.2), (0.35, y - 0.02), (0.2, y - 0.24), (-0.08, y - 0.29), (-0.3, y - 0.17)],
+        look.main,
+    )
+    s.blob(
+        [(0.32, y + 0.06), (0.35, y - 0.02), (0.2, y - 0.235), (-0.06, y - 0.28), (0.02, y - 0.08), (0.16, y + 0.06)], look.second, shadow=False, inside=True
+    )
     hx, hy, r = (0.3, y + 0.3, 0.2) if not long_neck else (0.42, y + 0.52, 0.14)
     if long_neck:
         s.band([(0.22, y + 0.06), (0.36, y + 0.16), (0.3, y + 0.36), (0.4, y + 0.52)], [0.26, 0.15, 0.12, 0.14], look.main)
@@ -99,7 +125,10 @@ def _upright(s: Sprite, look: Look, shape: str, crest: str, pose: str, feeling: 
     if flying:
         for side in (-1, 1):
             for k in range(3):
-                s.blob([(side * 0.2, 0.56 - k * 0.05), (side * 0.5, 0.78 - k * 0.13), (side * (0.72 - k * 0.05), 0.66 - k * 0.16), (side * 0.4, 0.44 - k * 0.06)], tone(look.main, -0.06 - 0.03 * k))
+                s.blob(
+                    [(side * 0.2, 0.56 - k * 0.05), (side * 0.5, 0.78 - k * 0.13), (side * (0.72 - k * 0.05), 0.66 - k * 0.16), (side * 0.4, 0.44 - k * 0.06)],
+                    tone(look.main, -0.06 - 0.03 * k),
+                )
     if crest == "tufts":
         for side in (-1, 1):
             s.cut([(side * 0.32, 0.74), (side * 0.34, 1.06), (side * 0.06, 0.92)], tone(look.main, -0.06))
@@ -141,7 +170,10 @@ def _stilt(s: Sprite, look: Look, beak: str, pose: str, feeling: str) -> None:
     s.blob([(-0.34, 0.56), (-0.2, 0.68), (0.08, 0.68), (0.22, 0.56), (0.1, 0.43), (-0.14, 0.43)], look.main)
     s.blob([(-0.4, 0.52), (-0.22, 0.62), (0.02, 0.58), (-0.1, 0.48)], look.second if look.kind == "stork" else tone(look.main, -0.07))
     s.band([(0.14, 0.58), (0.28, 0.7), (0.18, 0.84), (0.27, 0.94)], [0.14, 0.085, 0.075, 0.09], look.main)
-    s.cut([(0.33, 0.99), (0.6 if beak == "long" else 0.46, 0.9), (0.5 if beak == "long" else 0.44, 0.86 if beak == "long" else 0.8), (0.32, 0.9)], rgb("#e0592f") if look.kind == "stork" else look.accent)
+    s.cut(
+        [(0.33, 0.99), (0.6 if beak == "long" else 0.46, 0.9), (0.5 if beak == "long" else 0.44, 0.86 if beak == "long" else 0.8), (0.32, 0.9)],
+        rgb("#e0592f") if look.kind == "stork" else look.accent,
+    )
     s.oval(0.29, 0.95, 0.085, 0.08, look.main)
     eyes(s, 0.315, 0.965, 0.026, 0.016, feeling)
     s.head = (0.29, 0.95, 0.085)

@@ -7,7 +7,7 @@ a figure is a `Sprite`: coloured pieces in its own unit coordinates, x to the ri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -54,9 +54,11 @@ def turned(points: Iterable[Point], degrees: float, about: Point = (0.0, 0.0)) -
 
 def ribbon(points: Sequence[Point], widths: Sequence[float]) -> list[Point]:
     """The outline of a band along `points`, `widths` wide at each of them (spread evenly): tails, trunks, necks, limbs."""
-    line = smooth(points, 8, closed=False) if len(points) > 2 else [
-        (points[0][0] + (points[-1][0] - points[0][0]) * i / 8, points[0][1] + (points[-1][1] - points[0][1]) * i / 8) for i in range(9)
-    ]
+    line = (
+        smooth(points, 8, closed=False)
+        if len(points) > 2
+        else [(points[0][0] + (points[-1][0] - points[0][0]) * i / 8, points[0][1] + (points[-1][1] - points[0][1]) * i / 8) for i in range(9)]
+    )
     p = np.asarray(line)
     step = np.gradient(p, axis=0)
     length = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)
@@ -117,7 +119,12 @@ class Sprite:
         if r <= 0:
             points = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
         else:
-            points = [*arc(x1 - r, y0 + r, r, r, -90, 0, 6), *arc(x1 - r, y1 - r, r, r, 0, 90, 6), *arc(x0 + r, y1 - r, r, r, 90, 180, 6), *arc(x0 + r, y0 + r, r, r, 180, 270, 6)]
+            points = [
+                *arc(x1 - r, y0 + r, r, r, -90, 0, 6),
+                *arc(x1 - r, y1 - r, r, r, 0, 90, 6),
+                *arc(x0 + r, y1 - r, r, r, 90, 180, 6),
+                *arc(x0 + r, y0 + r, r, r, 180, 270, 6),
+            ]
         self.cut(points, colour, **how)
 
     def ink(self, points: Sequence[Point], width: float, colour: Colour) -> None:
@@ -202,6 +209,8 @@ class Scene:
         self.image = Image.new("RGB", (width, height), ground)
         self.unit = float(min(height, width * 1.05))
         self.over = 2 if width * height <= 1 << 22 else 1
+        self.checkpoint: Callable[[], None] = lambda: None
+        """Called before each layer; may raise to stop the painting."""
         self.glows: list[tuple[float, float, float, Colour, float]] = []
         """Lights to be added at the end: x, y, radius in pixels, colour, strength 0 to 1."""
 
@@ -219,11 +228,14 @@ class Scene:
         soft = shifted(soft, round(distance * 0.35 * offset), round(distance * 0.55 * offset))
         self.image.paste((18, 12, 40), (0, 0), soft.point([round(value * strength) for value in range(256)]))
 
-    def lay(self, polygons: Iterable[Sequence[Point]], colour: Colour, *, lower: Colour | None = None, shadow: float = 0.28, holes: Iterable[Sequence[Point]] = ()) -> None:
+    def lay(
+        self, polygons: Iterable[Sequence[Point]], colour: Colour, *, lower: Colour | None = None, shadow: float = 0.28, holes: Iterable[Sequence[Point]] = ()
+    ) -> None:
         """Lay a layer of one paper: polygons in pixels (y down). `lower` is its colour at the bottom of the picture.
 
         `shadow` (0 to 1) is how dark it makes what lies below.
         """
+        self.checkpoint()
         mask, draw = self.mask()
         for polygon in polygons:
             if len(polygon) > 2:
@@ -253,8 +265,21 @@ class Scene:
         top, bottom = box[1], max(box[1] + 1, box[3])
         self.image.paste(gradient((self.width, bottom - top), [(0.0, colour), (1.0, lower)]), (0, top), inner.crop((0, top, self.width, bottom)))
 
-    def place(self, sprite: Sprite, x: float, y: float, size: float, *, flip: bool = False, turn: float = 0.0, shadow: float = 0.34, tint: Colour | None = None, tint_share: float = 0.0) -> Box:
+    def place(
+        self,
+        sprite: Sprite,
+        x: float,
+        y: float,
+        size: float,
+        *,
+        flip: bool = False,
+        turn: float = 0.0,
+        shadow: float = 0.34,
+        tint: Colour | None = None,
+        tint_share: float = 0.0,
+    ) -> Box:
         """Lay a sprite with its foot at pixel (x, y), one unit = `size` pixels. Returns the box it covers, in pixels."""
+        self.checkpoint()
         if flip or turn:
             sprite = sprite.moved(flip=flip, turn=turn)
         image, foot_x, foot_y = sprite.render(max(1.0, size), tint, tint_share)
@@ -277,7 +302,7 @@ class Scene:
     def wash(self, mask: NDArray[np.float32] | Image.Image, colour: Colour, strength: float = 1.0) -> None:
         """Lay a thin veil of colour: `mask` (0 to 1, or a picture-sized "L" image) times `strength` is how much it covers."""
         if not isinstance(mask, Image.Image):
-            mask = Image.fromarray(np.clip(mask * 255, 0, 255).astype(np.uint8), "L").resize(self.image.size, Image.Resampling.BILINEAR)
+            mask = Image.fromarray(np.clip(mask * 255, 0, 255).astype(np.uint8)).resize(self.image.size, Image.Resampling.BILINEAR)
         if strength != 1.0:
             mask = mask.point([min(255, round(value * strength)) for value in range(256)])
         self.image.paste(colour, (0, 0), mask)
@@ -294,4 +319,4 @@ def gradient(size: tuple[int, int], stops: Sequence[tuple[float, Colour]]) -> Im
     at = np.linspace(0.0, 1.0, max(1, height))
     columns = [np.interp(at, [stop for stop, _colour in stops], [colour[channel] for _stop, colour in stops]) for channel in range(3)]
     column = np.stack(columns, 1).round().astype(np.uint8)[:, None, :]
-    return Image.fromarray(column, "RGB").resize((width, max(1, height)), Image.Resampling.NEAREST)
+    return Image.fromarray(column).resize((width, max(1, height)), Image.Resampling.NEAREST)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from localstory.engines.image.alt import describe
 from localstory.engines.image.lexicon import COLOUR_NAMES
 from localstory.engines.image.looks import Look, look_of
-from localstory.engines.image.paint.canvas import Box, Scene, Sprite
+from localstory.engines.image.paint.canvas import Box, Scene, Sprite, arc, smooth
 from localstory.engines.image.paint.colour import mix, rgb
 from localstory.engines.image.paint.figures import cut, height_of
 from localstory.engines.image.paint.indoors import ROOMS
@@ -75,6 +75,23 @@ _FLYERS = frozenset({"bird", "robin", "bat", "butterfly", "bee", "firefly", "dov
 _SWIMMERS = frozenset({"fish", "whale", "dolphin", "shark", "octopus", "mermaid"})
 
 
+_BELONGS = {
+    "bedroom": ("bed", "window"),
+    "kitchen": ("window", "table"),
+    "living room": ("window", "fire"),
+    "school": ("window", "table"),
+    "library": ("window",),
+    "workshop": ("window", "table"),
+    "castle": ("castle",),
+    "forest": ("tree",),
+    "jungle": ("tree",),
+    "village": ("house",),
+    "market": ("house",),
+    "sea": ("boat",),
+}
+"""Things that a setting brings along."""
+
+
 def luck_for(seed: int, *what: object) -> random.Random:
     """Chance that depends on the seed and on what it is for, and on nothing else: leaving one thing out moves no other."""
     return random.Random(hashlib.sha256("|".join(map(str, (seed, *what))).encode("utf-8", "surrogatepass")).digest())
@@ -98,7 +115,15 @@ def plan(brief: Brief, width: int, height: int, seed: int, *, title: bool = Fals
                 bodies.append((actor, number))
     left_first = luck.random() < 0.5
     count = len(bodies)
-    spots = {0: [], 1: [0.35], 2: [0.33, 0.64], 3: [0.24, 0.5, 0.76], 4: [0.18, 0.4, 0.61, 0.82], 5: [0.15, 0.33, 0.5, 0.67, 0.85], 6: [0.13, 0.28, 0.43, 0.58, 0.73, 0.88]}[count]
+    spots = {
+        0: [],
+        1: [0.35],
+        2: [0.33, 0.64],
+        3: [0.24, 0.5, 0.76],
+        4: [0.18, 0.4, 0.61, 0.82],
+        5: [0.15, 0.33, 0.5, 0.67, 0.85],
+        6: [0.13, 0.28, 0.43, 0.58, 0.73, 0.88],
+    }[count]
     if tall and count == 1:
         spots = [0.44]
     if not left_first:
@@ -110,7 +135,9 @@ def plan(brief: Brief, width: int, height: int, seed: int, *, title: bool = Fals
     placed: list[Placed] = []
     boxes: list[tuple[float, float]] = []
     for index, ((actor, number), spot) in enumerate(zip(bodies, spots, strict=True)):
-        placed_one, extent = _figure(brief, actor, number, spot, index, count, width, height, unit, floor, boost, luck_for(seed, "figure", index, actor.figure.name))
+        placed_one, extent = _figure(
+            brief, actor, number, spot, index, count, width, height, unit, floor, boost, luck_for(seed, "figure", index, actor.figure.name)
+        )
         placed.append(placed_one)
         boxes.append(extent)
     hero_x = placed[0].x if placed else width * (0.35 if left_first else 0.65)
@@ -120,7 +147,18 @@ def plan(brief: Brief, width: int, height: int, seed: int, *, title: bool = Fals
 
 
 def _figure(
-    brief: Brief, actor: Actor, number: int, spot: float, index: int, count: int, width: int, height: int, unit: float, floor: float, boost: float, luck: random.Random
+    brief: Brief,
+    actor: Actor,
+    number: int,
+    spot: float,
+    index: int,
+    count: int,
+    width: int,
+    height: int,
+    unit: float,
+    floor: float,
+    boost: float,
+    luck: random.Random,
 ) -> tuple[Placed, tuple[float, float]]:
     look = look_of(actor.figure)
     pose = actor.pose
@@ -130,8 +168,15 @@ def _figure(
         pose = "swim" if pose == "swim" else pose
     if pose == "swim" and brief.setting not in ("sea", "lake", "river", "beach", "island", "underwater"):
         pose = "stand"
-    if pose == "fly" and look.body in ("person", "beast") and look.kind not in ("unicorn", "fairy", "angel", "witch", "wizard", "astronaut") and brief.setting not in ("sky", "space", "underwater", "moon"):
+    if (
+        pose == "fly"
+        and look.body in ("person", "beast")
+        and look.kind not in ("unicorn", "fairy", "angel", "witch", "wizard", "astronaut")
+        and brief.setting not in ("sky", "space", "underwater", "moon")
+    ):
         pose = "jump"
+    if pose == "sleep" and brief.setting == "bedroom" and look.body == "person":
+        pose = "bed"
     feeling = FEELING[brief.mood]
     if brief.mood == "scary" and look.kind in ("monster", "ghost", "witch", "wolf") and not actor.figure.name:
         feeling = "angry"
@@ -167,7 +212,11 @@ def _figure(
         y -= height * 0.03
     # Keep inside the part that a slow zoom never loses: 6 % at each edge.
     safe = 0.055
-    x = min(width * (1 - safe) - right * size, max(width * safe - left * size, x)) if (right - left) * size < width * (1 - 2 * safe) else width / 2 - (left + right) / 2 * size
+    x = (
+        min(width * (1 - safe) - right * size, max(width * safe - left * size, x))
+        if (right - left) * size < width * (1 - 2 * safe)
+        else width / 2 - (left + right) / 2 * size
+    )
     y = min(y, height * 0.955 + min(0.0, bottom) * size)
     y = max(y, height * 0.07 + top * size)
     flip = x > width * 0.5 if count != 2 else spot > 0.5
@@ -177,19 +226,22 @@ def _figure(
         x = min(width * (1 - safe) + left * size, max(width * safe + right * size, x))
     extent = (x + (-right if flip else left) * size, x + (-left if flip else right) * size)
     placed = Placed("figure", look.kind, x, y, size, layer, actor.figure.name, pose, feeling, flip, 0.0, look)
-    assert number >= 0
     return placed, extent
 
 
-def _props(brief: Brief, figures: list[Placed], extents: list[tuple[float, float]], width: int, height: int, unit: float, floor: float, horizon: float, seed: int) -> list[Placed]:
+def _props(
+    brief: Brief, figures: list[Placed], extents: list[tuple[float, float]], width: int, height: int, unit: float, floor: float, horizon: float, seed: int
+) -> list[Placed]:
     made: list[Placed] = []
     taken = list(extents)
     sky_taken: list[tuple[float, float]] = []
     worn = {figure.look.item for figure in figures if figure.look is not None}
     back_taken: list[tuple[float, float]] = []
-    holder = next((figure for figure in figures if figure.look is not None and figure.look.body == "person" and figure.pose in ("hold", "stand", "walk", "wave")), None)
+    holder = next(
+        (figure for figure in figures if figure.look is not None and figure.look.body == "person" and figure.pose in ("hold", "stand", "walk", "wave")), None
+    )
     for index, thing in enumerate(brief.props):
-        if thing.kind not in SIZES or (thing.kind in worn and thing.kind not in ("book",)):
+        if thing.kind not in SIZES or thing.kind in _BELONGS.get(brief.setting, ()) or (thing.kind in worn and thing.kind not in ("book",)):
             continue
         share, where = SIZES[thing.kind]
         luck = luck_for(seed, "prop", index, thing.kind)
@@ -198,7 +250,9 @@ def _props(brief: Brief, figures: list[Placed], extents: list[tuple[float, float
             holder = None
             continue
         for number in range(thing.count):
-            made.append(_thing(brief, thing, number, share * (0.86 if number else 1.0), where, taken, back_taken, sky_taken, width, height, unit, floor, horizon, luck))
+            made.append(
+                _thing(brief, thing, number, share * (0.86 if number else 1.0), where, taken, back_taken, sky_taken, width, height, unit, floor, horizon, luck)
+            )
     return made
 
 
@@ -216,9 +270,21 @@ def _held(thing: Prop, holder: Placed, share: float, unit: float) -> Placed:
 
 
 def _thing(
-    brief: Brief, thing: Prop, number: int, share: float, where: str, taken: list[tuple[float, float]], back_taken: list[tuple[float, float]], sky_taken: list[tuple[float, float]],
-    width: int, height: int, unit: float, floor: float, horizon: float, luck: random.Random,
-) -> Placed:  # fmt: skip
+    brief: Brief,
+    thing: Prop,
+    number: int,
+    share: float,
+    where: str,
+    taken: list[tuple[float, float]],
+    back_taken: list[tuple[float, float]],
+    sky_taken: list[tuple[float, float]],
+    width: int,
+    height: int,
+    unit: float,
+    floor: float,
+    horizon: float,
+    luck: random.Random,
+) -> Placed:
     left, bottom, right, top = prop(thing.kind).bounds()
     size = unit * share
     wet = brief.setting in ("sea", "lake", "river", "beach", "island")
@@ -248,7 +314,9 @@ def _thing(
             if brief.setting in ("beach", "lake", "island"):
                 y = horizon + height * 0.1
                 size *= 0.72
-        return Placed("prop", thing.kind, x - (left + right) / 2 * size, y, size, "back", flip=luck.random() < 0.5 and thing.kind not in ("train",), colour=thing.colour)
+        return Placed(
+            "prop", thing.kind, x - (left + right) / 2 * size, y, size, "back", flip=luck.random() < 0.5 and thing.kind not in ("train",), colour=thing.colour
+        )
     x = _free(taken, half, width, margin, luck)
     taken.append((x - half, x + half))
     y = min(height * 0.945, floor + height * luck.uniform(0.0, 0.05))
@@ -258,10 +326,21 @@ def _thing(
         y = floor - height * luck.uniform(0.0, 0.15)
     elif brief.setting == "sea":
         y = floor - height * 0.01
-    return Placed("prop", thing.kind, x - (left + right) / 2 * size, y - max(0.0, -bottom) * size * 0.3, size, "stage" if number or y < floor + height * 0.02 else "near", turn=0.0, colour=thing.colour)
+    return Placed(
+        "prop",
+        thing.kind,
+        x - (left + right) / 2 * size,
+        y - max(0.0, -bottom) * size * 0.3,
+        size,
+        "stage" if number or y < floor + height * 0.02 else "near",
+        turn=0.0,
+        colour=thing.colour,
+    )
 
 
-def _free(taken: list[tuple[float, float]] | tuple[tuple[float, float], ...], half: float, width: int, margin: float, luck: random.Random, avoid: Any = ()) -> float:
+def _free(
+    taken: list[tuple[float, float]] | tuple[tuple[float, float], ...], half: float, width: int, margin: float, luck: random.Random, avoid: Any = ()
+) -> float:
     """The middle of a free stretch `2 * half` wide: of many tries the one that overlaps least and is nearest to the middle."""
     low, high = margin + half, width - margin - half
     if low >= high:
@@ -281,29 +360,62 @@ def paint(layout: Layout, report: Callable[[float], None] = lambda _share: None)
     brief = layout.brief
     pal = palette(brief.time, brief.weather, brief.season, brief.mood, luck_for(layout.seed, "palette"))
     scene = Scene(layout.width, layout.height, pal.sky[1])
-    st = Stage(scene, pal, luck_for(layout.seed, "scenery", brief.setting), layout.horizon, layout.floor, brief.time, brief.weather, brief.season, brief.mood, layout.hero_x)
+    st = Stage(
+        scene,
+        pal,
+        luck_for(layout.seed, "scenery", brief.setting),
+        layout.horizon,
+        layout.floor,
+        brief.time,
+        brief.weather,
+        brief.season,
+        brief.mood,
+        layout.hero_x,
+    )
+    st.bed_taken = any(item.pose == "bed" for item in layout.placed)
     st.setting_dark = brief.setting in ("cave", "space", "moon")
     st.casts_shadow = brief.setting not in ("sky", "underwater", "sea")
-    report(0.02)
+    share = 0.02
+
+    def tell(done: float) -> None:
+        nonlocal share
+        share = done
+        report(done)
+
+    scene.checkpoint = lambda: report(share)
+    tell(0.02)
     (ROOMS[brief.setting] if brief.indoors else BACK[brief.setting])(st)
-    report(0.45)
+    tell(0.45)
     boxes: list[Box] = [(0, 0, 0, 0)] * len(layout.placed)
     order = {"sky": 0, "back": 1, "stage": 2, "near": 3}
     indexed = sorted(enumerate(layout.placed), key=lambda entry: (order[entry[1].layer], entry[1].y, entry[0]))
     for done, (index, item) in enumerate(indexed):
         boxes[index] = _lay(st, item)
-        report(0.45 + 0.3 * (done + 1) / len(indexed))
+        tell(0.45 + 0.3 * (done + 1) / len(indexed))
+    if brief.setting == "sea":
+        _hull(st, layout, boxes)
     if brief.setting in FRONT and not brief.indoors:
         FRONT[brief.setting](st)
-    report(0.8)
+    tell(0.8)
     if not brief.indoors and brief.setting not in ("space", "moon", "underwater", "cave"):
         weather_veil(st)
-    report(0.86)
-    mood_dark = {"scary": 0.5, "mysterious": 0.38, "sad": 0.34}.get(brief.mood, 0.27)
-    finish(scene, vignette=mood_dark + (0.1 if pal.dark else 0.0), grain_seed=layout.seed, strength=1.0 if pal.dark or brief.time == "evening" or brief.indoors or brief.setting in ("cave", "space", "moon") else 0.4)
-    report(0.92)
+    tell(0.86)
+    mood_dark = {"scary": 0.42, "mysterious": 0.3, "sad": 0.28}.get(brief.mood, 0.2)
+    finish(
+        scene,
+        vignette=mood_dark + (0.06 if pal.dark else 0.0),
+        grain_seed=layout.seed,
+        strength=1.0 if pal.dark or brief.time == "evening" or brief.indoors or brief.setting in ("cave", "space", "moon") else 0.4,
+    )
+    tell(0.92)
     figures = [
-        {"name": item.name, "kind": item.kind, "box": list(box), "pose": item.pose, "known": item.look.known if item.look else True}
+        {
+            "name": item.name,
+            "kind": item.kind,
+            "box": list(box),
+            "pose": "sleep" if item.pose == "bed" else item.pose,
+            "known": item.look.known if item.look else True,
+        }
         for item, box in zip(layout.placed, boxes, strict=True)
         if item.about == "figure"
     ]
@@ -334,7 +446,9 @@ def _lay(st: Stage, item: Placed) -> Box:
     if item.about == "figure" and item.layer == "stage" and item.pose not in ("fly", "swim") and st.casts_shadow:
         _ground_shadow(st, item, sprite)
     # A thin light rim at night and in fog keeps the heroes off the dark.
-    return st.scene.place(sprite, item.x, item.y, item.size, flip=item.flip, turn=item.turn, shadow=0.4 if item.about == "figure" else 0.34, tint=tint, tint_share=share)
+    return st.scene.place(
+        sprite, item.x, item.y, item.size, flip=item.flip, turn=item.turn, shadow=0.4 if item.about == "figure" else 0.34, tint=tint, tint_share=share
+    )
 
 
 def _ground_shadow(st: Stage, item: Placed, sprite: Sprite) -> None:
@@ -343,11 +457,7 @@ def _ground_shadow(st: Stage, item: Placed, sprite: Sprite) -> None:
         return
     middle = item.x + (-(left + right) / 2 if item.flip else (left + right) / 2) * item.size
     half = (right - left) * item.size * 0.42
-    from localstory.engines.image.paint.canvas import arc
-
     mask = Image.new("L", (st.w, st.h))
-    from PIL import ImageDraw, ImageFilter
-
     pad = round(half * 1.5) + 4
     y = item.y + item.size * 0.015
     patch = Image.new("L", (pad * 2, max(6, pad)))
@@ -355,6 +465,30 @@ def _ground_shadow(st: Stage, item: Placed, sprite: Sprite) -> None:
     patch = patch.filter(ImageFilter.GaussianBlur(max(1.0, half * 0.07)))
     mask.paste(patch, (round(middle - pad), round(y - patch.height / 2)))
     st.scene.image.paste((22, 14, 40), (0, 0), mask)
+
+
+def _hull(st: Stage, layout: Layout, boxes: list[Box]) -> None:
+    """Whoever neither swims nor flies at sea sits in a boat."""
+    aboard = [
+        box
+        for item, box in zip(layout.placed, boxes, strict=True)
+        if item.layer in ("stage", "near") and item.kind not in _SWIMMERS | _FLYERS and item.pose not in ("swim", "fly") and box[3] > layout.floor - st.u * 0.14
+    ]
+    if not aboard:
+        return
+    u = st.u
+    left, right = min(box[0] for box in aboard) - u * 0.05, max(box[2] for box in aboard) + u * 0.05
+    top, low = layout.floor - u * 0.085, layout.floor + u * 0.1
+    wood = st.pal.near(rgb("#a8683c"))
+    deck = [(left - u * 0.04, top - u * 0.045), ((left + right) / 2, top + u * 0.012), (right + u * 0.04, top - u * 0.045)]
+    hull = [*smooth(deck, 10, closed=False), (right - u * 0.02, low), (left + u * 0.02, low)]
+    st.scene.lay([hull], wood, lower=mix(wood, (40, 24, 30), 0.25), shadow=0.4)
+    for drop, tone_share, thick in ((0.0, 0.35, 0.022), (0.055, -0.2, 0.007), (0.095, -0.2, 0.007)):
+        line = smooth([(x, y + u * drop) for x, y in deck], 10, closed=False)
+        colour = mix(wood, (255, 240, 210), tone_share) if tone_share > 0 else mix(wood, (40, 20, 20), -tone_share)
+        inset = u * drop * 0.5
+        band = [(min(right + u * 0.04 - inset, max(left - u * 0.04 + inset, x)), y) for x, y in line]
+        st.scene.lay([[*band, *[(x, y + u * thick) for x, y in reversed(band)]]], colour, shadow=0.12)
 
 
 def _focus(layout: Layout, boxes: list[Box]) -> list[float]:

@@ -40,7 +40,19 @@ def _dragon(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     s.band([(-0.2, 0.16), (-0.45, 0.06), (-0.68, 0.12), (-0.78, 0.3)], [0.28, 0.2, 0.11, 0.04], main)
     s.cut([(-0.78, 0.24), (-0.92, 0.36), (-0.76, 0.46), (-0.7, 0.32)], spine)
     # the far wing
-    s.cut([(-0.05, 0.5), (-0.3, 0.95 if up else 0.8), (-0.62, 0.98 if up else 0.74), (-0.52, 0.78 if up else 0.6), (-0.6, 0.66 if up else 0.5), (-0.4, 0.6 if up else 0.47), (-0.38, 0.48 if up else 0.38), (-0.12, 0.4)], tone(spine, -0.08))
+    s.cut(
+        [
+            (-0.05, 0.5),
+            (-0.3, 0.95 if up else 0.8),
+            (-0.62, 0.98 if up else 0.74),
+            (-0.52, 0.78 if up else 0.6),
+            (-0.6, 0.66 if up else 0.5),
+            (-0.4, 0.6 if up else 0.47),
+            (-0.38, 0.48 if up else 0.38),
+            (-0.12, 0.4),
+        ],
+        tone(spine, -0.08),
+    )
     for side in (-1, 1):
         s.oval(side * 0.16 - 0.02, 0.07, 0.14, 0.075, tone(main, -0.05))
     for k in range(6):
@@ -54,7 +66,19 @@ def _dragon(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     s.band([(0.16, 0.42), (0.27, 0.36), (0.31, 0.42)], [0.1, 0.08, 0.07], tone(main, -0.04))
     s.band([(-0.02, 0.5), (0.06, 0.66), (0.1, 0.78)], [0.34, 0.25, 0.24], main)
     # the near wing
-    s.cut([(-0.12, 0.5), (-0.16, 1.0 if up else 0.86), (-0.45, 1.12 if up else 0.92), (-0.4, 0.92 if up else 0.74), (-0.52, 0.78 if up else 0.6), (-0.34, 0.7 if up else 0.54), (-0.36, 0.56 if up else 0.42), (-0.16, 0.4)], spine)
+    s.cut(
+        [
+            (-0.12, 0.5),
+            (-0.16, 1.0 if up else 0.86),
+            (-0.45, 1.12 if up else 0.92),
+            (-0.4, 0.92 if up else 0.74),
+            (-0.52, 0.78 if up else 0.6),
+            (-0.34, 0.7 if up else 0.54),
+            (-0.36, 0.56 if up else 0.42),
+            (-0.16, 0.4),
+        ],
+        spine,
+    )
     for tip in ((-0.45, 1.12 if up else 0.92), (-0.52, 0.78 if up else 0.6)):
         s.ink([(-0.14, 0.56), tip], 0.014, tone(spine, -0.12))
     # head with snout
@@ -192,7 +216,9 @@ def _fish(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     s.blob([(-0.4, 0.5), (-0.1, 0.78), (0.25, 0.76), (0.52, 0.5), (0.25, 0.22), (-0.1, 0.22)], look.main)
     s.blob([(0.0, 0.26), (0.25, 0.4), (0.5, 0.47), (0.25, 0.22)], look.second, shadow=False, inside=True)
     for x in (-0.16, 0.0):
-        s.blob([(x - 0.03, 0.72), (x + 0.04, 0.74), (x + 0.06, 0.5), (x + 0.02, 0.26), (x - 0.05, 0.28), (x - 0.02, 0.5)], look.second, shadow=False, inside=True)
+        s.blob(
+            [(x - 0.03, 0.72), (x + 0.04, 0.74), (x + 0.06, 0.5), (x + 0.02, 0.26), (x - 0.05, 0.28), (x - 0.02, 0.5)], look.second, shadow=False, inside=True
+        )
     s.blob([(0.02, 0.46), (-0.16, 0.4), (-0.1, 0.28), (0.06, 0.36)], look.accent)
     _one_eye(s, 0.29, 0.58, 0.05, feeling)
     mouth(s, 0.44, 0.46, 0.1, feeling)
@@ -246,7 +272,11 @@ def _octopus(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     for k in range(6):
         x = -0.32 + k * 0.13
         out = -0.5 + k * 0.2
-        s.band([(x, 0.42), (x + (out - x) * 0.4, 0.2), (out, 0.06), (out + (0.1 if k > 2 else -0.1), 0.12)], [0.13, 0.11, 0.09, 0.05], tone(look.main, -0.06 if k % 2 else -0.01))
+        s.band(
+            [(x, 0.42), (x + (out - x) * 0.4, 0.2), (out, 0.06), (out + (0.1 if k > 2 else -0.1), 0.12)],
+            [0.13, 0.11, 0.09, 0.05],
+            tone(look.main, -0.06 if k % 2 else -0.01),
+        )
     s.blob([(-0.34, 0.42), (-0.38, 0.7), (-0.2, 0.96), (0.2, 0.96), (0.38, 0.7), (0.34, 0.42), (0, 0.34)], look.main)
     for x, y, r in ((-0.2, 0.82, 0.045), (-0.26, 0.7, 0.03), (-0.1, 0.88, 0.03)):
         s.dot(x, y, r, look.second)
@@ -259,7 +289,9 @@ def _octopus(s: Sprite, look: Look, pose: str, feeling: str) -> None:
 def _crab(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     for side in (-1, 1):
         for k in range(3):
-            s.band([(side * 0.3, 0.3), (side * (0.5 + k * 0.05), 0.28 - k * 0.08), (side * (0.54 + k * 0.04), 0.02)], [0.06, 0.05, 0.03], tone(look.main, -0.08))
+            s.band(
+                [(side * 0.3, 0.3), (side * (0.5 + k * 0.05), 0.28 - k * 0.08), (side * (0.54 + k * 0.04), 0.02)], [0.06, 0.05, 0.03], tone(look.main, -0.08)
+            )
         s.band([(side * 0.32, 0.42), (side * 0.54, 0.5), (side * 0.56, 0.66)], [0.08, 0.07, 0.07], look.main)
         s.blob([(side * 0.48, 0.64), (side * 0.44, 0.9), (side * 0.56, 0.8), (side * 0.7, 0.9), (side * 0.68, 0.66)], look.main)
         s.band([(side * 0.12, 0.5), (side * 0.12, 0.68)], [0.04, 0.04], look.main)
@@ -389,7 +421,9 @@ def _bee(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     s.cut([(-0.42, 0.46), (-0.6, 0.42), (-0.42, 0.38)], look.second)
     s.oval(0, 0.44, 0.45, 0.33, look.main)
     for x in (-0.24, -0.02):
-        s.blob([(x - 0.05, 0.74), (x + 0.06, 0.76), (x + 0.08, 0.44), (x + 0.06, 0.12), (x - 0.05, 0.14), (x - 0.02, 0.44)], look.second, shadow=False, inside=True)
+        s.blob(
+            [(x - 0.05, 0.74), (x + 0.06, 0.76), (x + 0.08, 0.44), (x + 0.06, 0.12), (x - 0.05, 0.14), (x - 0.02, 0.44)], look.second, shadow=False, inside=True
+        )
     for x in (0.2, 0.34):
         s.band([(x, 0.7), (x + 0.1, 0.94)], [0.03, 0.025], look.second)
         s.oval(x + 0.1, 0.95, 0.035, 0.035, look.second)
@@ -419,7 +453,11 @@ def _spider(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     s.cut([(0.006, 0.6), (0.006, 1.5), (-0.006, 1.5), (-0.006, 0.6)], WHITE, shadow=False)
     for side in (-1, 1):
         for k in range(4):
-            s.band([(side * 0.2, 0.42), (side * (0.46 + k * 0.02), 0.66 - k * 0.14), (side * (0.58 - k * 0.02), 0.42 - k * 0.13)], [0.04, 0.035, 0.025], tone(look.main, -0.06))
+            s.band(
+                [(side * 0.2, 0.42), (side * (0.46 + k * 0.02), 0.66 - k * 0.14), (side * (0.58 - k * 0.02), 0.42 - k * 0.13)],
+                [0.04, 0.035, 0.025],
+                tone(look.main, -0.06),
+            )
     s.oval(0, 0.44, 0.34, 0.33, look.main)
     s.oval(0, 0.3, 0.2, 0.13, look.second, shadow=False, inside=True)
     for side in (-1, 1):
@@ -431,7 +469,19 @@ def _spider(s: Sprite, look: Look, pose: str, feeling: str) -> None:
 
 def _bat(s: Sprite, look: Look, pose: str, feeling: str) -> None:
     for side in (-1, 1):
-        s.cut([(side * 0.12, 0.62), (side * 0.4, 0.9), (side * 0.86, 0.76), (side * 0.78, 0.44), (side * 0.62, 0.52), (side * 0.52, 0.32), (side * 0.36, 0.42), (side * 0.22, 0.26)], tone(look.main, -0.05))
+        s.cut(
+            [
+                (side * 0.12, 0.62),
+                (side * 0.4, 0.9),
+                (side * 0.86, 0.76),
+                (side * 0.78, 0.44),
+                (side * 0.62, 0.52),
+                (side * 0.52, 0.32),
+                (side * 0.36, 0.42),
+                (side * 0.22, 0.26),
+            ],
+            tone(look.main, -0.05),
+        )
         s.cut([(side * 0.05, 0.74), (side * 0.2, 0.98), (side * 0.24, 0.68)], look.main)
     s.oval(0, 0.5, 0.25, 0.3, look.main)
     s.oval(0, 0.4, 0.14, 0.15, look.second, shadow=False, inside=True)
@@ -474,8 +524,31 @@ def _worm(s: Sprite, look: Look, pose: str, feeling: str) -> None:
 
 
 _CUTTERS: dict[str, Callable[[Sprite, Look, str, str], None]] = {
-    "dragon": _dragon, "dinosaur": _dinosaur, "monster": _monster, "ghost": _ghost, "robot": _robot, "snowman": _snowman, "fish": _fish, "whale": _whale, "dolphin": _whale, "shark": _whale,
-    "octopus": _octopus, "crab": _crab, "seal": _seal, "turtle": _turtle, "frog": _frog, "snake": _snake, "crocodile": _crocodile, "snail": _snail, "butterfly": _butterfly, "bee": _bee,
-    "ladybird": _ladybird, "spider": _spider, "bat": _bat, "ant": _ant, "firefly": _firefly, "worm": _worm, "friend": _friend,
-}  # fmt: skip
-
+    "dragon": _dragon,
+    "dinosaur": _dinosaur,
+    "monster": _monster,
+    "ghost": _ghost,
+    "robot": _robot,
+    "snowman": _snowman,
+    "fish": _fish,
+    "whale": _whale,
+    "dolphin": _whale,
+    "shark": _whale,
+    "octopus": _octopus,
+    "crab": _crab,
+    "seal": _seal,
+    "turtle": _turtle,
+    "frog": _frog,
+    "snake": _snake,
+    "crocodile": _crocodile,
+    "snail": _snail,
+    "butterfly": _butterfly,
+    "bee": _bee,
+    "ladybird": _ladybird,
+    "spider": _spider,
+    "bat": _bat,
+    "ant": _ant,
+    "firefly": _firefly,
+    "worm": _worm,
+    "friend": _friend,
+}

@@ -7,7 +7,7 @@ from localstory.engines.image.paint.colour import Colour
 
 INK: Colour = (46, 32, 40)
 WHITE: Colour = (255, 252, 246)
-BLUSH: Colour = (240, 120, 110)
+BLUSH: Colour = (255, 138, 122)
 
 
 def eyes(s: Sprite, cx: float, cy: float, apart: float, r: float, feeling: str = "calm", ink: Colour = INK) -> None:

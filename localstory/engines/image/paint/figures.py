@@ -26,7 +26,7 @@ def height_of(look: Look) -> float:
 def cut(look: Look, pose: str, feeling: str) -> Sprite:
     """The sprite for somebody, with their item on; it looks to the right, its foot at (0, 0)."""
     if look.body == "person":
-        sprite = people.person(look, "stand" if pose in ("sleep", "swim") else pose, "asleep" if pose == "sleep" else feeling)
+        sprite = people.person(look, "stand" if pose in ("sleep", "swim", "bed") else pose, "asleep" if pose in ("sleep", "bed") else feeling)
     elif look.body == "beast":
         sprite = beast(look, pose, feeling)
     elif look.body == "bird":
@@ -35,7 +35,9 @@ def cut(look: Look, pose: str, feeling: str) -> Sprite:
         sprite = creature(look, pose, feeling)
     wear(sprite, look, pose)
     if look.body == "person" and pose == "sleep":
-        return people.lying(sprite)
+        return people.lying(sprite, look, False)
+    if look.body == "person" and pose == "bed":
+        return people.lying(sprite, look, True)
     if look.body == "person" and pose == "fly":
         return people.flying(sprite)
     if pose == "swim" and (look.body in ("person", "beast")):

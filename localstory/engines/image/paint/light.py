@@ -21,7 +21,9 @@ def _paper(width: int, height: int, seed: int) -> NDArray[np.int16]:
     fibre = (fibre + np.roll(fibre, 1, 1) + np.roll(fibre, 2, 1) + np.roll(fibre, 3, 1)) * 0.8
     tile = fine + fibre
     grain = np.tile(tile, (-(-height // tile_h), -(-width // tile_w)))[:height, :width]
-    coarse = Image.fromarray(noise.normal(0, 3.4, (max(2, height // 48 + 2), max(2, width // 48 + 2))).astype(np.float32), "F").resize((width, height), Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(noise.normal(0, 1.4, (max(2, height // 48 + 2), max(2, width // 48 + 2))).astype(np.float32)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     whole: NDArray[np.int16] = np.round(grain + np.asarray(coarse)).astype(np.int16)
     return whole
 
@@ -47,7 +49,7 @@ def finish(scene: Scene, *, vignette: float = 0.26, grain_seed: int = 0, strengt
     corner = ((xx / sw - 0.5) * 2) ** 2 * 0.6 + ((yy / sh - 0.5) * 2) ** 2 * 0.55
     shade = 1.0 - np.float32(vignette) * np.clip(corner - 0.25, 0, 1)
     both = np.concatenate([np.clip(light, 0, 0.92), shade[:, :, None]], 2)
-    up = [np.asarray(Image.fromarray(both[:, :, i].astype(np.float32), "F").resize((w, h), Image.Resampling.BILINEAR)) for i in range(4)]
+    up = [np.asarray(Image.fromarray(both[:, :, i].astype(np.float32)).resize((w, h), Image.Resampling.BILINEAR)) for i in range(4)]
     pixels = np.asarray(scene.image, np.float32)
     grain = _paper(w, h, grain_seed % 16)
     out = np.empty((h, w, 3), np.uint8)
@@ -57,4 +59,4 @@ def finish(scene: Scene, *, vignette: float = 0.26, grain_seed: int = 0, strengt
         if lit:
             value = 255 - (255 - value) * (1 - up[channel])
         out[:, :, channel] = np.clip(value * up[3] + grain, 0, 255)
-    scene.image = Image.fromarray(out, "RGB")
+    scene.image = Image.fromarray(out)

@@ -47,7 +47,12 @@ _TIMES: dict[str, tuple[tuple[str, str, str], str, str, str, float, float]] = {
     "day": (("#62b1da", "#a3d6e6", "#eaf3e0"), "#c2dfe2", "#fff3c4", "#7f9fa8", 0.03, 0.0),
 }
 
-_GRASS = {"spring": ("#9cc562", "#8fbf6a", "#f0a8bd"), "summer": ("#86b356", "#5d9150", "#7da84f"), "autumn": ("#c6a552", "#d3823a", "#b9553a"), "winter": ("#eef2f6", "#7f9a94", "#a9bdb8")}
+_GRASS = {
+    "spring": ("#9cc562", "#8fbf6a", "#f0a8bd"),
+    "summer": ("#86b356", "#5d9150", "#7da84f"),
+    "autumn": ("#c6a552", "#d3823a", "#b9553a"),
+    "winter": ("#eef2f6", "#7f9a94", "#a9bdb8"),
+}
 
 
 def palette(time: str, weather: str, season: str, mood: str, luck: random.Random) -> Palette:
@@ -71,17 +76,35 @@ def palette(time: str, weather: str, season: str, mood: str, luck: random.Random
     if weather == "snow" or season == "winter":
         grass = rgb("#eef2f6")
     shift = {
-        "scary": ("#2a1f3f", 0.2, 0.75), "sad": ("#4a5f80", 0.16, 0.72), "mysterious": ("#3d2f74", 0.13, 1.05), "angry": ("#5a2430", 0.12, 1.0),
-        "happy": ("#ffd68a", 0.07, 1.08), "exciting": ("#ff9f6a", 0.05, 1.12), "calm": ("#dfe6e0", 0.03, 0.97),
-    }[mood]  # fmt: skip
+        "scary": ("#2a1f3f", 0.2, 0.75),
+        "sad": ("#4a5f80", 0.16, 0.72),
+        "mysterious": ("#3d2f74", 0.13, 1.05),
+        "angry": ("#5a2430", 0.12, 1.0),
+        "happy": ("#ffd68a", 0.07, 1.08),
+        "exciting": ("#ff9f6a", 0.05, 1.12),
+        "calm": ("#dfe6e0", 0.03, 0.97),
+    }[mood]
     ink, much, strong = rgb(shift[0]), shift[1], shift[2]
     sky = [tone(mix(colour, ink, much), 0, strong) for colour in sky]
     haze = tone(mix(haze, ink, much * 0.9), 0, strong)
     grass, leaf, leaf2 = (tone(mix(colour, ink, much * 0.6), 0, strong) for colour in (grass, leaf, leaf2))
     made = Palette(
-        (sky[0], sky[1], sky[2]), haze, light, veil, share, figure_share, grass, leaf, leaf2,
-        earth=rgb("#b98a58"), stone=rgb("#9a9aa6"), water=rgb("#4f9fc0"), wall=rgb("#e5c9a0"), floor=rgb("#b07f54"), dark=time == "night",
-    )  # fmt: skip
+        (sky[0], sky[1], sky[2]),
+        haze,
+        light,
+        veil,
+        share,
+        figure_share,
+        grass,
+        leaf,
+        leaf2,
+        earth=rgb("#b98a58"),
+        stone=rgb("#9a9aa6"),
+        water=rgb("#4f9fc0"),
+        wall=rgb("#e5c9a0"),
+        floor=rgb("#b07f54"),
+        dark=time == "night",
+    )
     if mood == "scary":
         made = replace(made, veil_share=min(0.62, made.veil_share + 0.14), veil=mix(made.veil, rgb("#20183a"), 0.5))
     return made

@@ -34,7 +34,7 @@ def person(look: Look, pose: str, feeling: str) -> Sprite:
         _hair_behind(s, look, kind.hair, head)
     skirt = kind.dress
     cloth = look.main
-    lower = look.accent if not skirt else tone(look.main, -0.08)
+    lower = look.second if kind.extra == "dungarees" else look.accent if not skirt else tone(look.main, -0.08)
     limb = 0.085 if child else 0.078
     # legs
     if kind.extra == "tail":
@@ -46,7 +46,17 @@ def person(look: Look, pose: str, feeling: str) -> Sprite:
             foot = _foot(pose, side, hip)
             knee = ((side * 0.06 + foot[0]) / 2 + (0.05 if sit else 0.0), (hip + foot[1]) / 2 + (0.06 if sit else 0.0))
             s.band([(side * 0.06, hip + 0.04), knee, foot], [limb * 1.15, limb, limb * 0.9], legs)
-            s.blob([(foot[0] - 0.05, foot[1] - 0.01), (foot[0] - 0.04, foot[1] + 0.045), (foot[0] + 0.04, foot[1] + 0.045), (foot[0] + 0.095, foot[1] + 0.015), (foot[0] + 0.09, foot[1] - 0.022), (foot[0] - 0.03, foot[1] - 0.025)], SHOE)
+            s.blob(
+                [
+                    (foot[0] - 0.05, foot[1] - 0.01),
+                    (foot[0] - 0.04, foot[1] + 0.045),
+                    (foot[0] + 0.04, foot[1] + 0.045),
+                    (foot[0] + 0.095, foot[1] + 0.015),
+                    (foot[0] + 0.09, foot[1] - 0.022),
+                    (foot[0] - 0.03, foot[1] - 0.025),
+                ],
+                SHOE,
+            )
     # the far arm, the body, the near arm
     hands = [_hand(pose, side, top, hip, broad) for side in (-1, 1)]
     shoulder = top - 0.03
@@ -57,15 +67,49 @@ def person(look: Look, pose: str, feeling: str) -> Sprite:
         flare = broad * (1.75 if look.kind in ("queen", "princess", "wizard", "witch", "angel") else 1.5)
         if sit:
             hem = hip * 0.75
-        s.blob([(-broad * 0.62, shoulder + 0.03), (-broad * 0.95, (shoulder + hip) / 2), (-flare, hem + 0.015), (0.0, hem - 0.02), (flare, hem + 0.015), (broad * 0.95, (shoulder + hip) / 2), (broad * 0.62, shoulder + 0.03), (0, shoulder + 0.05)], cloth)
+        s.blob(
+            [
+                (-broad * 0.62, shoulder + 0.03),
+                (-broad * 0.95, (shoulder + hip) / 2),
+                (-flare, hem + 0.015),
+                (0.0, hem - 0.02),
+                (flare, hem + 0.015),
+                (broad * 0.95, (shoulder + hip) / 2),
+                (broad * 0.62, shoulder + 0.03),
+                (0, shoulder + 0.05),
+            ],
+            cloth,
+        )
         s.band([(-flare * 0.93, hem + 0.03), (0.0, hem), (flare * 0.93, hem + 0.03)], [0.03, 0.03, 0.03], look.second, shadow=False, inside=True)
         if look.kind != "angel":
             s.band([(-broad * 0.93, hip + 0.1), (0, hip + 0.085), (broad * 0.93, hip + 0.1)], [0.035, 0.035], look.second, shadow=False, inside=True)
     else:
-        s.blob([(-broad * 0.68, shoulder + 0.03), (-broad * 1.02, (shoulder + hip) / 2), (-broad * 0.98, hip), (0, hip - 0.03), (broad * 0.98, hip), (broad * 1.02, (shoulder + hip) / 2), (broad * 0.68, shoulder + 0.03), (0, shoulder + 0.05)], cloth)
+        s.blob(
+            [
+                (-broad * 0.68, shoulder + 0.03),
+                (-broad * 1.02, (shoulder + hip) / 2),
+                (-broad * 0.98, hip),
+                (0, hip - 0.03),
+                (broad * 0.98, hip),
+                (broad * 1.02, (shoulder + hip) / 2),
+                (broad * 0.68, shoulder + 0.03),
+                (0, shoulder + 0.05),
+            ],
+            cloth,
+        )
         _front(s, look, kind.extra, shoulder, hip, broad)
     if kind.extra == "shawl":
-        s.blob([(-broad * 0.9, shoulder), (-broad * 1.05, shoulder - 0.13), (0, shoulder - 0.22), (broad * 1.05, shoulder - 0.13), (broad * 0.9, shoulder), (0, shoulder + 0.05)], look.accent)
+        s.blob(
+            [
+                (-broad * 0.9, shoulder),
+                (-broad * 1.05, shoulder - 0.13),
+                (0, shoulder - 0.22),
+                (broad * 1.05, shoulder - 0.13),
+                (broad * 0.9, shoulder),
+                (0, shoulder + 0.05),
+            ],
+            look.accent,
+        )
     _arm(s, (broad * 0.8, shoulder - 0.02), hands[1], limb, cloth, look.skin)
     s.hands = [hands[1], hands[0]]
     if kind.extra in ("stick", "staff", "broom", "wand", "shield"):
@@ -144,7 +188,10 @@ def _behind(s: Sprite, look: Look, extra: str, top: float, hip: float, broad: fl
         s.blob([(-broad * 0.7, top), (-broad * 1.7, hip), (-broad * 2.0, 0.05), (0, 0.02), (broad * 1.8, 0.05), (broad * 1.5, hip), (broad * 0.7, top)], cloth)
     elif extra == "wings":
         for side in (-1, 1):
-            s.blob([(side * 0.04, top - 0.1), (side * 0.2, top + 0.16), (side * 0.4, top + 0.14), (side * 0.36, top - 0.08), (side * 0.16, top - 0.16)], mix(look.accent, WHITE, 0.45))
+            s.blob(
+                [(side * 0.04, top - 0.1), (side * 0.2, top + 0.16), (side * 0.4, top + 0.14), (side * 0.36, top - 0.08), (side * 0.16, top - 0.16)],
+                mix(look.accent, WHITE, 0.45),
+            )
             s.blob([(side * 0.04, top - 0.12), (side * 0.24, top - 0.12), (side * 0.3, hip + 0.06), (side * 0.14, hip + 0.03)], mix(look.accent, WHITE, 0.25))
 
 
@@ -155,21 +202,38 @@ def _hair_behind(s: Sprite, look: Look, hair: str, head: float) -> None:
         plaits = look.variant % 3 == 0
         for side in (-1, 1):
             if plaits:
-                s.band([(side * head * 0.8, cy), (side * head * 1.3, cy - head * 0.6), (side * head * 1.2, cy - head * 1.35)], [head * 0.42, head * 0.46, head * 0.2], dark)
+                s.band(
+                    [(side * head * 0.8, cy), (side * head * 1.3, cy - head * 0.6), (side * head * 1.2, cy - head * 1.35)],
+                    [head * 0.42, head * 0.46, head * 0.2],
+                    dark,
+                )
             else:
                 s.oval(side * head * 1.2, cy + head * 0.35, head * 0.48, head * 0.55, dark)
     elif hair == "clown":
         for side in (-1, 1):
             s.oval(side * head * 1.0, cy + head * 0.1, head * 0.55, head * 0.6, rgb("#d9653c"))
     else:
-        s.blob([(-head * 0.9, cy + head * 0.5), (-head * 1.22, cy - head * 0.4), (-head * 1.1, cy - head * 1.5), (0, cy - head * 1.3), (head * 1.1, cy - head * 1.5), (head * 1.25, cy - head * 0.4), (head * 0.95, cy + head * 0.5)], dark)
+        s.blob(
+            [
+                (-head * 0.9, cy + head * 0.5),
+                (-head * 1.22, cy - head * 0.4),
+                (-head * 1.1, cy - head * 1.5),
+                (0, cy - head * 1.3),
+                (head * 1.1, cy - head * 1.5),
+                (head * 1.25, cy - head * 0.4),
+                (head * 0.95, cy + head * 0.5),
+            ],
+            dark,
+        )
 
 
 def _hair(s: Sprite, look: Look, hair: str, cx: float, cy: float, head: float, hat_kind: str) -> None:
     ink = look.hair
     if hair in ("none",) or (hair == "bald" and hat_kind):
         if look.kind == "baby":
-            s.band([(cx, cy + head * 0.9), (cx + head * 0.14, cy + head * 1.12), (cx + head * 0.26, cy + head * 0.98)], [head * 0.1, head * 0.08, head * 0.03], ink)
+            s.band(
+                [(cx, cy + head * 0.9), (cx + head * 0.14, cy + head * 1.12), (cx + head * 0.26, cy + head * 0.98)], [head * 0.1, head * 0.08, head * 0.03], ink
+            )
         return
     if hair == "bald":
         for side in (-1, 1):
@@ -178,7 +242,16 @@ def _hair(s: Sprite, look: Look, hair: str, cx: float, cy: float, head: float, h
     if hair in ("girl", "long", "bun"):
         if hair == "bun":
             s.oval(cx - head * 0.1, cy + head * 1.1, head * 0.42, head * 0.36, tone(ink, -0.04))
-        s.cut([*arc(cx, cy, head * 1.06, head * 1.08, 200, -20, 30), (cx + head * 0.72, cy + head * 0.34), (cx + head * 0.1, cy + head * 0.62), (cx - head * 0.36, cy + head * 0.56), (cx - head * 0.74, cy + head * 0.22)], ink)
+        s.cut(
+            [
+                *arc(cx, cy, head * 1.06, head * 1.08, 200, -20, 30),
+                (cx + head * 0.72, cy + head * 0.34),
+                (cx + head * 0.1, cy + head * 0.62),
+                (cx - head * 0.36, cy + head * 0.56),
+                (cx - head * 0.74, cy + head * 0.22),
+            ],
+            ink,
+        )
         return
     if hair == "clown":
         return
@@ -186,18 +259,44 @@ def _hair(s: Sprite, look: Look, hair: str, cx: float, cy: float, head: float, h
     fringe = 0.4 + look.variant % 4 * 0.05
     points = [*arc(cx, cy, head * 1.05, head * 1.08, 188, -8, 26), (cx + head * 0.82, cy + head * 0.36)]
     if look.variant % 2 and hair == "boy":
-        points += [(cx + head * 0.55, cy + head * 0.6), (cx + head * 0.3, cy + head * 0.36), (cx + head * 0.05, cy + head * 0.62), (cx - head * 0.2, cy + head * 0.36), (cx - head * 0.5, cy + head * 0.58)]
+        points += [
+            (cx + head * 0.55, cy + head * 0.6),
+            (cx + head * 0.3, cy + head * 0.36),
+            (cx + head * 0.05, cy + head * 0.62),
+            (cx - head * 0.2, cy + head * 0.36),
+            (cx - head * 0.5, cy + head * 0.58),
+        ]
     else:
         points += [(cx + head * 0.3, cy + head * (fringe + 0.14)), (cx - head * 0.4, cy + head * fringe)]
     points.append((cx - head * 0.84, cy + head * 0.3))
     s.cut(points, ink)
     if hair == "boy" and not hat_kind:
-        s.blob([(cx - head * 0.2, cy + head * 0.95), (cx - head * 0.05, cy + head * 1.3), (cx + head * 0.2, cy + head * 1.22), (cx + head * 0.25, cy + head * 0.95)], ink)
+        s.blob(
+            [
+                (cx - head * 0.2, cy + head * 0.95),
+                (cx - head * 0.05, cy + head * 1.3),
+                (cx + head * 0.2, cy + head * 1.22),
+                (cx + head * 0.25, cy + head * 0.95),
+            ],
+            ink,
+        )
 
 
 def _beard(s: Sprite, look: Look, cx: float, cy: float, head: float, long: bool) -> None:
     down = 2.0 if long else 1.22
-    s.blob([(cx - head * 0.95, cy - head * 0.1), (cx - head * 0.82, cy - head * 0.75), (cx, cy - head * down), (cx + head * 0.9, cy - head * 0.75), (cx + head * 1.0, cy - head * 0.1), (cx + head * 0.62, cy - head * 0.34), (cx + head * 0.1, cy - head * 0.28), (cx - head * 0.5, cy - head * 0.34)], look.hair)
+    s.blob(
+        [
+            (cx - head * 0.95, cy - head * 0.1),
+            (cx - head * 0.82, cy - head * 0.75),
+            (cx, cy - head * down),
+            (cx + head * 0.9, cy - head * 0.75),
+            (cx + head * 1.0, cy - head * 0.1),
+            (cx + head * 0.62, cy - head * 0.34),
+            (cx + head * 0.1, cy - head * 0.28),
+            (cx - head * 0.5, cy - head * 0.34),
+        ],
+        look.hair,
+    )
 
 
 def _front(s: Sprite, look: Look, extra: str, shoulder: float, hip: float, broad: float) -> None:
@@ -206,12 +305,28 @@ def _front(s: Sprite, look: Look, extra: str, shoulder: float, hip: float, broad
             y = hip + 0.03 + k * (shoulder - hip) * 0.3
             s.box(-broad * 0.99, y, broad * 0.99, y + 0.035, look.second if look.kind != "pirate" else look.accent, shadow=False, inside=True)
     elif extra == "dungarees":
-        s.blob([(-broad * 0.62, shoulder - 0.1), (-broad * 1.0, hip + 0.04), (-broad * 0.98, hip - 0.01), (0, hip - 0.03), (broad * 0.98, hip - 0.01), (broad * 1.0, hip + 0.04), (broad * 0.62, shoulder - 0.1)], look.second, inside=True)
+        s.blob(
+            [
+                (-broad * 0.62, shoulder - 0.1),
+                (-broad * 1.0, hip + 0.04),
+                (-broad * 0.98, hip - 0.01),
+                (0, hip - 0.03),
+                (broad * 0.98, hip - 0.01),
+                (broad * 1.0, hip + 0.04),
+                (broad * 0.62, shoulder - 0.1),
+            ],
+            look.second,
+            inside=True,
+        )
         for side in (-1, 1):
             s.band([(side * broad * 0.45, shoulder - 0.1), (side * broad * 0.5, shoulder + 0.03)], [0.035, 0.035], look.second, shadow=False, inside=True)
             s.dot(side * broad * 0.45, shoulder - 0.11, 0.016, look.accent)
     elif extra == "apron":
-        s.blob([(-broad * 0.55, shoulder - 0.08), (-broad * 0.8, hip + 0.02), (0, hip - 0.02), (broad * 0.8, hip + 0.02), (broad * 0.55, shoulder - 0.08)], look.second, inside=True)
+        s.blob(
+            [(-broad * 0.55, shoulder - 0.08), (-broad * 0.8, hip + 0.02), (0, hip - 0.02), (broad * 0.8, hip + 0.02), (broad * 0.55, shoulder - 0.08)],
+            look.second,
+            inside=True,
+        )
     elif look.kind == "knight":
         s.band([(0, hip + 0.02), (0, shoulder)], [0.06, 0.06], look.accent, shadow=False, inside=True)
         s.band([(-broad * 0.9, (hip + shoulder) / 2), (broad * 0.9, (hip + shoulder) / 2)], [0.055, 0.055], look.accent, shadow=False, inside=True)
@@ -248,17 +363,45 @@ def hat(s: Sprite, kind: str, look: Look, cx: float, cy: float, r: float, colour
     if kind == "crown":
         gold = colour or rgb("#f2c14e")
         w = r * 0.75
-        s.cut([(cx - w, top), (cx - w * 1.15, top + r * 0.75), (cx - w * 0.5, top + r * 0.4), (cx, top + r * 0.95), (cx + w * 0.5, top + r * 0.4), (cx + w * 1.15, top + r * 0.75), (cx + w, top)], gold)
+        s.cut(
+            [
+                (cx - w, top),
+                (cx - w * 1.15, top + r * 0.75),
+                (cx - w * 0.5, top + r * 0.4),
+                (cx, top + r * 0.95),
+                (cx + w * 0.5, top + r * 0.4),
+                (cx + w * 1.15, top + r * 0.75),
+                (cx + w, top),
+            ],
+            gold,
+        )
         for k, gem in ((-0.5, "#c0453a"), (0.0, "#3f7fb0"), (0.5, "#c0453a")):
             s.dot(cx + k * w * 1.1, top + r * 0.2, r * 0.09, rgb(gem))
     elif kind in ("wizard", "witch", "elf", "party"):
         ink = colour or (look.main if kind in ("wizard", "elf") else tone(look.main, -0.06) if kind == "witch" else look.accent)
         tall = {"wizard": 2.3, "witch": 1.9, "elf": 1.5, "party": 1.4}[kind]
         bend = 0.35 if kind in ("witch", "elf") else 0.1
-        s.blob([(cx - r * 0.85, top - r * 0.1), (cx - r * 0.5, top + r * 0.7), (cx - r * bend * 1.4, top + r * tall), (cx + r * 0.2, top + r * tall * 0.72), (cx + r * 0.6, top + r * 0.6), (cx + r * 0.85, top - r * 0.1), (cx, top - r * 0.25)], ink)
+        s.blob(
+            [
+                (cx - r * 0.85, top - r * 0.1),
+                (cx - r * 0.5, top + r * 0.7),
+                (cx - r * bend * 1.4, top + r * tall),
+                (cx + r * 0.2, top + r * tall * 0.72),
+                (cx + r * 0.6, top + r * 0.6),
+                (cx + r * 0.85, top - r * 0.1),
+                (cx, top - r * 0.25),
+            ],
+            ink,
+        )
         if kind in ("wizard", "witch"):
             s.oval(cx, top - r * 0.05, r * 1.5, r * 0.26, ink)
-            s.band([(cx - r * 0.8, top + r * 0.14), (cx, top + r * 0.04), (cx + r * 0.8, top + r * 0.14)], [r * 0.2, r * 0.2], look.second, shadow=False, inside=True)
+            s.band(
+                [(cx - r * 0.8, top + r * 0.14), (cx, top + r * 0.04), (cx + r * 0.8, top + r * 0.14)],
+                [r * 0.2, r * 0.2],
+                look.second,
+                shadow=False,
+                inside=True,
+            )
         if kind == "wizard":
             for px, py in ((-0.25, 0.75), (0.2, 1.1), (-0.05, 1.5)):
                 s.dot(cx + r * px, top + r * py, r * 0.09, look.second)
@@ -268,23 +411,78 @@ def hat(s: Sprite, kind: str, look: Look, cx: float, cy: float, r: float, colour
     elif kind in ("straw", "hat", "sou"):
         ink = colour or (rgb("#e5c56a") if kind == "straw" else look.main)
         s.oval(cx, top, r * 1.55, r * 0.3, ink)
-        s.blob([(cx - r * 0.85, top), (cx - r * 0.7, top + r * 0.7), (cx, top + r * 0.9), (cx + r * 0.7, top + r * 0.7), (cx + r * 0.85, top), (cx, top - r * 0.12)], tone(ink, 0.03))
-        s.band([(cx - r * 0.84, top + r * 0.12), (cx, top + r * 0.02), (cx + r * 0.84, top + r * 0.12)], [r * 0.2, r * 0.2], tone(ink, -0.28), shadow=False, inside=True)
+        s.blob(
+            [
+                (cx - r * 0.85, top),
+                (cx - r * 0.7, top + r * 0.7),
+                (cx, top + r * 0.9),
+                (cx + r * 0.7, top + r * 0.7),
+                (cx + r * 0.85, top),
+                (cx, top - r * 0.12),
+            ],
+            tone(ink, 0.03),
+        )
+        s.band(
+            [(cx - r * 0.84, top + r * 0.12), (cx, top + r * 0.02), (cx + r * 0.84, top + r * 0.12)],
+            [r * 0.2, r * 0.2],
+            tone(ink, -0.28),
+            shadow=False,
+            inside=True,
+        )
     elif kind == "sailor":
-        s.blob([(cx - r * 0.9, top), (cx - r * 1.0, top + r * 0.6), (cx, top + r * 0.75), (cx + r * 1.0, top + r * 0.6), (cx + r * 0.9, top), (cx, top - r * 0.1)], colour or WHITE)
-        s.band([(cx - r * 0.9, top + r * 0.08), (cx, top - r * 0.02), (cx + r * 0.9, top + r * 0.08)], [r * 0.26, r * 0.26], rgb("#2e4a7a"), shadow=False, inside=True)
+        s.blob(
+            [(cx - r * 0.9, top), (cx - r * 1.0, top + r * 0.6), (cx, top + r * 0.75), (cx + r * 1.0, top + r * 0.6), (cx + r * 0.9, top), (cx, top - r * 0.1)],
+            colour or WHITE,
+        )
+        s.band(
+            [(cx - r * 0.9, top + r * 0.08), (cx, top - r * 0.02), (cx + r * 0.9, top + r * 0.08)],
+            [r * 0.26, r * 0.26],
+            rgb("#2e4a7a"),
+            shadow=False,
+            inside=True,
+        )
     elif kind == "pirate":
-        s.blob([(cx - r * 1.45, top + r * 0.15), (cx - r * 0.9, top + r * 0.85), (cx, top + r * 1.0), (cx + r * 0.9, top + r * 0.85), (cx + r * 1.45, top + r * 0.15), (cx + r * 0.6, top - r * 0.05), (cx - r * 0.6, top - r * 0.05)], rgb("#2c2a33"))
+        s.blob(
+            [
+                (cx - r * 1.45, top + r * 0.15),
+                (cx - r * 0.9, top + r * 0.85),
+                (cx, top + r * 1.0),
+                (cx + r * 0.9, top + r * 0.85),
+                (cx + r * 1.45, top + r * 0.15),
+                (cx + r * 0.6, top - r * 0.05),
+                (cx - r * 0.6, top - r * 0.05),
+            ],
+            rgb("#2c2a33"),
+        )
         s.dot(cx, top + r * 0.5, r * 0.18, WHITE)
     elif kind == "toque":
         s.box(cx - r * 0.72, top - r * 0.05, cx + r * 0.72, top + r * 0.6, WHITE, r * 0.05)
         for k in (-0.55, 0.0, 0.55):
             s.oval(cx + k * r, top + r * 0.85, r * 0.52, r * 0.48, WHITE)
     elif kind == "bearskin":
-        s.blob([(cx - r * 0.85, top - r * 0.2), (cx - r * 0.9, top + r * 0.9), (cx, top + r * 1.4), (cx + r * 0.9, top + r * 0.9), (cx + r * 0.85, top - r * 0.2), (cx, top - r * 0.3)], rgb("#2a2730"))
+        s.blob(
+            [
+                (cx - r * 0.85, top - r * 0.2),
+                (cx - r * 0.9, top + r * 0.9),
+                (cx, top + r * 1.4),
+                (cx + r * 0.9, top + r * 0.9),
+                (cx + r * 0.85, top - r * 0.2),
+                (cx, top - r * 0.3),
+            ],
+            rgb("#2a2730"),
+        )
     elif kind == "helmet":
         steel = colour or look.main
-        s.cut([*arc(cx, cy, r * 1.12, r * 1.15, 195, -15, 30), (cx + r * 0.95, cy - r * 0.2), (cx + r * 0.85, cy + r * 0.3), (cx - r * 0.75, cy + r * 0.3), (cx - r * 0.95, cy - r * 0.2)], steel)
+        s.cut(
+            [
+                *arc(cx, cy, r * 1.12, r * 1.15, 195, -15, 30),
+                (cx + r * 0.95, cy - r * 0.2),
+                (cx + r * 0.85, cy + r * 0.3),
+                (cx - r * 0.75, cy + r * 0.3),
+                (cx - r * 0.95, cy - r * 0.2),
+            ],
+            steel,
+        )
         s.band([(cx - r * 0.2, cy + r * 1.1), (cx - r * 0.9, cy + r * 1.7), (cx - r * 1.3, cy + r * 1.0)], [r * 0.2, r * 0.4, r * 0.1], look.accent)
     elif kind == "space":
         s.cut(arc(cx, cy, r * 1.4, r * 1.4), (214, 232, 240), shadow=False, alpha=70)
@@ -295,11 +493,44 @@ def hat(s: Sprite, kind: str, look: Look, cx: float, cy: float, r: float, colour
         s.blob([(cx + r * 0.2, top - r * 0.2), (cx + r * 1.5, top - r * 0.3), (cx + r * 1.5, top - r * 0.12), (cx + r * 0.3, top + r * 0.08)], tone(ink, -0.08))
 
 
-def lying(s: Sprite) -> Sprite:
-    """The same person asleep on the ground."""
-    laid = s.moved(turn=82)
+def lying(s: Sprite, look: Look, in_bed: bool) -> Sprite:
+    """The same person asleep under a blanket: on the ground, or in a bed of their own."""
+    laid = s.moved(turn=80)
     left, bottom, right, _top = laid.bounds()
-    return laid.moved(x=-(left + right) / 2, y=-bottom)
+    laid = laid.moved(x=-(left + right) / 2, y=-bottom)
+    hx, hy, r = laid.head
+    nx = laid.neck[0]
+    end = (right - left) / 2 + 0.02
+    whole = Sprite(lights=laid.lights, head=laid.head, neck=laid.neck)
+    if in_bed:
+        wood = rgb("#94643c")
+        whole.box(hx - r * 1.9, -0.34, hx - r * 1.45, hy + r * 1.9, wood, 0.05)
+        whole.box(end + 0.02, -0.34, end + 0.13, 0.2, wood, 0.05)
+        whole.box(hx - r * 1.6, -0.22, end + 0.06, -0.02, tone(wood, 0.07), 0.02)
+        whole.box(hx - r * 1.5, -0.08, end + 0.04, 0.05, WHITE, 0.05)
+    whole.blob(
+        [(hx - r * 1.35, -0.01), (hx - r * 1.3, hy * 0.9), (hx - r * 0.4, hy + r * 0.25), (hx + r * 0.75, hy * 0.9), (hx + r * 0.9, -0.01)], rgb("#fbf4e6")
+    )
+    whole.pieces += laid.pieces
+    cloth = look.accent if abs(sum(look.accent) - sum(look.main)) > 60 else look.second
+    high = max(0.2, hy + r * 0.35)
+    blanket = [
+        (nx - 0.02, -0.02),
+        (nx - 0.03, high * 0.72),
+        (nx + 0.14, high * 0.98),
+        ((nx + end) / 2, high * 0.84),
+        (end - 0.08, high * 0.66),
+        (end + 0.02, high * 0.3),
+        (end + 0.02, -0.03),
+    ]
+    if in_bed:
+        blanket += [(end - 0.02, -0.17), ((nx + end) / 2, -0.2), (nx + 0.02, -0.16)]
+    whole.blob(blanket, cloth)
+    whole.band([(nx - 0.01, 0.0), (nx - 0.02, high * 0.7), (nx + 0.1, high * 0.93)], [0.07, 0.07, 0.07], tone(cloth, 0.14), shadow=False, inside=True)
+    for k in range(5):
+        x = nx + 0.16 + k * (end - nx - 0.2) / 5
+        whole.dot(x, high * 0.36 - (0.09 if k % 2 else -0.03), 0.028, tone(cloth, 0.16))
+    return whole
 
 
 def flying(s: Sprite) -> Sprite:
@@ -320,7 +551,12 @@ def swimming(s: Sprite, share: float = 0.52) -> Sprite:
         wave = [(x / 20 * w * 2 - w, y + 0.025 * math.sin(x * 1.1 + k * 2)) for x in range(21)]
         kept.cut([*wave, (w * 0.85, -0.16), (-w * 0.85, -0.16)], colour, alpha=alpha)
     # What hangs below the water line is not seen.
-    pieces = [piece if min(y for _x, y in piece.points) >= -0.17 else type(piece)(tuple((x, max(y, -0.1)) for x, y in piece.points), piece.colour, piece.shadow, piece.alpha, piece.inside) for piece in kept.pieces]
+    pieces = [
+        piece
+        if min(y for _x, y in piece.points) >= -0.17
+        else type(piece)(tuple((x, max(y, -0.1)) for x, y in piece.points), piece.colour, piece.shadow, piece.alpha, piece.inside)
+        for piece in kept.pieces
+    ]
     return Sprite(pieces, kept.lights, [], kept.head, kept.neck)
 
 

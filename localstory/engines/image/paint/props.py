@@ -26,7 +26,10 @@ def prop(kind: str, colour: Colour | None = None) -> Sprite:
 
 def star_points(cx: float, cy: float, r: float, inner: float = 0.46, points: int = 5) -> list[tuple[float, float]]:
     """A star's corners."""
-    return [(cx + math.sin(i * math.pi / points) * r * (inner if i % 2 else 1), cy + math.cos(i * math.pi / points) * r * (inner if i % 2 else 1)) for i in range(points * 2)]
+    return [
+        (cx + math.sin(i * math.pi / points) * r * (inner if i % 2 else 1), cy + math.cos(i * math.pi / points) * r * (inner if i % 2 else 1))
+        for i in range(points * 2)
+    ]
 
 
 def _lantern(s: Sprite, c: Colour | None) -> None:
@@ -246,7 +249,12 @@ def _umbrella(s: Sprite, c: Colour | None) -> None:
     c = c or RED
     s.band([(0, 0.6), (0, 0.1), (0.08, 0.0), (0.15, 0.08)], [0.045, 0.04, 0.04, 0.04], WOOD)
     s.cut([*arc(0, 0.55, 0.6, 0.44, 0, 180, 24), (-0.4, 0.6), (-0.2, 0.54), (0, 0.6), (0.2, 0.54), (0.4, 0.6)], c)
-    s.cut([(0, 0.99), *arc(0, 0.55, 0.22, 0.44, 90, 180, 8), (-0.2, 0.54), (0, 0.6), (0.2, 0.54), *arc(0, 0.55, 0.22, 0.44, 0, 90, 8)], tone(c, 0.1), shadow=False, inside=True)
+    s.cut(
+        [(0, 0.99), *arc(0, 0.55, 0.22, 0.44, 90, 180, 8), (-0.2, 0.54), (0, 0.6), (0.2, 0.54), *arc(0, 0.55, 0.22, 0.44, 0, 90, 8)],
+        tone(c, 0.1),
+        shadow=False,
+        inside=True,
+    )
     s.band([(0, 0.97), (0, 1.06)], [0.04, 0.03], WOOD)
 
 
@@ -510,24 +518,128 @@ def _heart(s: Sprite, c: Colour | None) -> None:
 
 
 _CUTTERS: dict[str, Cutter] = {
-    "lantern": _lantern, "book": _book, "key": _key, "chest": _chest, "star": _star, "balloon": _balloon, "kite": _kite, "cake": _cake, "bread": _bread, "egg": _egg, "flower": _flower, "apple": _apple,
-    "map": _map, "letter": _letter, "crown": _crown, "sword": _sword, "drum": _drum, "ball": _ball, "basket": _basket, "candle": _candle, "clock": _clock, "watch": _clock, "bell": _bell, "umbrella": _umbrella,
-    "hat": _hat, "scarf": _scarf, "mirror": _mirror, "bottle": _bottle, "stone": _stone, "gem": _gem, "nest": _nest, "feather": _feather, "shell": _shell, "fire": _fire, "mushroom": _mushroom,
-    "pumpkin": _pumpkin, "cup": _cup, "bowl": _bowl, "wand": _wand, "guitar": _guitar, "flute": _flute, "flag": _flag, "telescope": _telescope, "bucket": _bucket, "broom": _broom, "teddy": _teddy,
-    "carrot": _carrot, "honey": _honey, "fishing rod": _rod, "music": _music, "coin": _coin, "paintbrush": _brush, "leaf": _leaf, "acorn": _acorn, "snowflake": _snowflake, "rope": _rope, "anchor": _anchor,
-    "backpack": _backpack, "heart": _heart,
-}  # fmt: skip
+    "lantern": _lantern,
+    "book": _book,
+    "key": _key,
+    "chest": _chest,
+    "star": _star,
+    "balloon": _balloon,
+    "kite": _kite,
+    "cake": _cake,
+    "bread": _bread,
+    "egg": _egg,
+    "flower": _flower,
+    "apple": _apple,
+    "map": _map,
+    "letter": _letter,
+    "crown": _crown,
+    "sword": _sword,
+    "drum": _drum,
+    "ball": _ball,
+    "basket": _basket,
+    "candle": _candle,
+    "clock": _clock,
+    "watch": _clock,
+    "bell": _bell,
+    "umbrella": _umbrella,
+    "hat": _hat,
+    "scarf": _scarf,
+    "mirror": _mirror,
+    "bottle": _bottle,
+    "stone": _stone,
+    "gem": _gem,
+    "nest": _nest,
+    "feather": _feather,
+    "shell": _shell,
+    "fire": _fire,
+    "mushroom": _mushroom,
+    "pumpkin": _pumpkin,
+    "cup": _cup,
+    "bowl": _bowl,
+    "wand": _wand,
+    "guitar": _guitar,
+    "flute": _flute,
+    "flag": _flag,
+    "telescope": _telescope,
+    "bucket": _bucket,
+    "broom": _broom,
+    "teddy": _teddy,
+    "carrot": _carrot,
+    "honey": _honey,
+    "fishing rod": _rod,
+    "music": _music,
+    "coin": _coin,
+    "paintbrush": _brush,
+    "leaf": _leaf,
+    "acorn": _acorn,
+    "snowflake": _snowflake,
+    "rope": _rope,
+    "anchor": _anchor,
+    "backpack": _backpack,
+    "heart": _heart,
+}
 
 SIZES: dict[str, tuple[float, str]] = {
     # height as a share of the picture's unit, and where it belongs:
     # "ground" beside the figures, "back" behind them, "sky", "water", "wall"
-    "lantern": (0.19, "ground"), "book": (0.13, "ground"), "key": (0.16, "ground"), "chest": (0.19, "ground"), "star": (0.13, "sky"), "balloon": (0.24, "sky"), "kite": (0.24, "sky"), "cake": (0.19, "ground"),
-    "bread": (0.11, "ground"), "egg": (0.16, "ground"), "flower": (0.18, "ground"), "apple": (0.12, "ground"), "map": (0.15, "ground"), "letter": (0.12, "ground"), "crown": (0.13, "ground"), "sword": (0.24, "ground"),
-    "drum": (0.17, "ground"), "ball": (0.13, "ground"), "basket": (0.16, "ground"), "candle": (0.17, "ground"), "clock": (0.2, "wall"), "watch": (0.15, "ground"), "bell": (0.17, "ground"), "umbrella": (0.3, "ground"),
-    "hat": (0.13, "ground"), "scarf": (0.14, "ground"), "mirror": (0.26, "wall"), "bottle": (0.16, "ground"), "stone": (0.15, "ground"), "gem": (0.13, "ground"), "nest": (0.13, "ground"), "feather": (0.17, "ground"),
-    "shell": (0.12, "ground"), "fire": (0.2, "ground"), "mushroom": (0.15, "ground"), "pumpkin": (0.16, "ground"), "cup": (0.12, "ground"), "bowl": (0.13, "ground"), "wand": (0.18, "ground"), "guitar": (0.26, "ground"),
-    "flute": (0.1, "ground"), "flag": (0.26, "ground"), "telescope": (0.24, "ground"), "bucket": (0.16, "ground"), "broom": (0.28, "ground"), "teddy": (0.17, "ground"), "carrot": (0.16, "ground"), "honey": (0.15, "ground"),
-    "fishing rod": (0.3, "ground"), "music": (0.14, "sky"), "coin": (0.11, "ground"), "paintbrush": (0.18, "ground"), "leaf": (0.12, "ground"), "acorn": (0.12, "ground"), "snowflake": (0.15, "sky"), "rope": (0.1, "ground"),
-    "anchor": (0.2, "ground"), "backpack": (0.18, "ground"), "heart": (0.11, "sky"),
+    "lantern": (0.19, "ground"),
+    "book": (0.13, "ground"),
+    "key": (0.16, "ground"),
+    "chest": (0.19, "ground"),
+    "star": (0.13, "sky"),
+    "balloon": (0.24, "sky"),
+    "kite": (0.24, "sky"),
+    "cake": (0.19, "ground"),
+    "bread": (0.11, "ground"),
+    "egg": (0.16, "ground"),
+    "flower": (0.18, "ground"),
+    "apple": (0.12, "ground"),
+    "map": (0.15, "ground"),
+    "letter": (0.12, "ground"),
+    "crown": (0.13, "ground"),
+    "sword": (0.24, "ground"),
+    "drum": (0.17, "ground"),
+    "ball": (0.13, "ground"),
+    "basket": (0.16, "ground"),
+    "candle": (0.17, "ground"),
+    "clock": (0.2, "wall"),
+    "watch": (0.15, "ground"),
+    "bell": (0.17, "ground"),
+    "umbrella": (0.3, "ground"),
+    "hat": (0.13, "ground"),
+    "scarf": (0.14, "ground"),
+    "mirror": (0.26, "wall"),
+    "bottle": (0.16, "ground"),
+    "stone": (0.15, "ground"),
+    "gem": (0.13, "ground"),
+    "nest": (0.13, "ground"),
+    "feather": (0.17, "ground"),
+    "shell": (0.12, "ground"),
+    "fire": (0.2, "ground"),
+    "mushroom": (0.15, "ground"),
+    "pumpkin": (0.16, "ground"),
+    "cup": (0.12, "ground"),
+    "bowl": (0.13, "ground"),
+    "wand": (0.18, "ground"),
+    "guitar": (0.26, "ground"),
+    "flute": (0.1, "ground"),
+    "flag": (0.26, "ground"),
+    "telescope": (0.24, "ground"),
+    "bucket": (0.16, "ground"),
+    "broom": (0.28, "ground"),
+    "teddy": (0.17, "ground"),
+    "carrot": (0.16, "ground"),
+    "honey": (0.15, "ground"),
+    "fishing rod": (0.3, "ground"),
+    "music": (0.14, "sky"),
+    "coin": (0.11, "ground"),
+    "paintbrush": (0.18, "ground"),
+    "leaf": (0.12, "ground"),
+    "acorn": (0.12, "ground"),
+    "snowflake": (0.15, "sky"),
+    "rope": (0.1, "ground"),
+    "anchor": (0.2, "ground"),
+    "backpack": (0.18, "ground"),
+    "heart": (0.11, "sky"),
     **BIG_SIZES,
-}  # fmt: skip
+}

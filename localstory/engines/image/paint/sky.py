@@ -83,7 +83,9 @@ def clouds(st: Stage) -> None:
     wet = {"rain": 7, "storm": 8, "snow": 6, "clouds": 7, "fog": 3, "wind": 4, "rainbow": 3}.get(st.weather, 3 if st.time != "night" else 2)
     white = {"night": rgb("#5c6a9c"), "evening": rgb("#f6b6a0"), "dawn": rgb("#fbe3d6")}.get(st.time, rgb("#fdfcf6"))
     if st.weather in ("rain", "storm", "clouds"):
-        white = mix(white, rgb("#39445c") if st.weather == "storm" else rgb("#76859a"), 0.72 if st.weather == "storm" else 0.5 if st.weather == "rain" else 0.32)
+        white = mix(
+            white, rgb("#39445c") if st.weather == "storm" else rgb("#76859a"), 0.72 if st.weather == "storm" else 0.5 if st.weather == "rain" else 0.32
+        )
     for k in range(wet):
         crowded = wet > 5
         x = st.w * ((k + 0.5) / wet + st.luck.uniform(-0.08, 0.08))
@@ -99,7 +101,11 @@ def rainbow(st: Stage) -> None:
     band = radius * 0.05
     for k, name in enumerate(("#e2574c", "#ee8b43", "#f5cf55", "#73b563", "#4d97c9", "#5666b5", "#8a5fae")):
         r = radius - k * band
-        st.scene.lay([[*arc(cx, base, r, r, 180, 360, 60), *arc(cx, base, r - band * 1.05, r - band * 1.05, 360, 180, 60)]], mix(rgb(name), st.pal.sky[1], 0.18), shadow=0.1 if k == 0 else 0.04)
+        st.scene.lay(
+            [[*arc(cx, base, r, r, 180, 360, 60), *arc(cx, base, r - band * 1.05, r - band * 1.05, 360, 180, 60)]],
+            mix(rgb(name), st.pal.sky[1], 0.18),
+            shadow=0.1 if k == 0 else 0.04,
+        )
 
 
 def weather_veil(st: Stage) -> None:
@@ -118,7 +124,19 @@ def lightning(st: Stage) -> None:
     """A bolt behind the hills."""
     x, y = st.w * (0.72 if st.hero_x < st.w / 2 else 0.28), st.h * 0.12
     size = st.h * 0.42
-    bolt = [(0.0, 0.0), (0.12, 0.0), (0.03, 0.3), (0.14, 0.28), (-0.06, 0.66), (0.06, 0.62), (-0.1, 1.0), (-0.05, 0.7), (-0.15, 0.74), (-0.01, 0.36), (-0.1, 0.38)]
+    bolt = [
+        (0.0, 0.0),
+        (0.12, 0.0),
+        (0.03, 0.3),
+        (0.14, 0.28),
+        (-0.06, 0.66),
+        (0.06, 0.62),
+        (-0.1, 1.0),
+        (-0.05, 0.7),
+        (-0.15, 0.74),
+        (-0.01, 0.36),
+        (-0.1, 0.38),
+    ]
     st.scene.lay([[(x + px * size, y + py * size) for px, py in bolt]], rgb("#fff3b0"), shadow=0.1)
     st.glow(x, y + size * 0.4, st.u * 0.6, rgb("#e8ecff"), 0.55)
 
@@ -183,4 +201,12 @@ def _wind(st: Stage) -> None:
         draw.line(line, fill=190, width=max(1, round(st.u * 0.005 * over)), joint="curve")
     st.scene.wash(mask.reduce(over), rgb("#ffffff"))
     for _k in range(9):
-        st.thing("leaf", st.w * st.luck.uniform(0.04, 0.96), st.h * st.luck.uniform(0.12, 0.8), st.u * 0.03, 0.0, st.luck.choice((rgb("#d3823a"), rgb("#8aa84f"), rgb("#c9a24f"))), turn=st.luck.uniform(0, 360))
+        st.thing(
+            "leaf",
+            st.w * st.luck.uniform(0.04, 0.96),
+            st.h * st.luck.uniform(0.12, 0.8),
+            st.u * 0.03,
+            0.0,
+            st.luck.choice((rgb("#d3823a"), rgb("#8aa84f"), rgb("#c9a24f"))),
+            turn=st.luck.uniform(0, 360),
+        )

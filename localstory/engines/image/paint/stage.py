@@ -31,6 +31,8 @@ class Stage:
 
     setting_dark: bool = False
     """A cave or space: lamps shine by day too."""
+    bed_taken: bool = False
+    """Somebody sleeps in a bed of their own."""
     casts_shadow: bool = True
     """Whether there is a ground for shadows."""
 
@@ -102,7 +104,16 @@ def fir_tree(x: float, y: float, size: float, luck: random.Random) -> list[list[
     pieces: list[list[Point]] = [[(x - size * 0.03, y), (x - size * 0.03, y - size * 0.2), (x + size * 0.03, y - size * 0.2), (x + size * 0.03, y)]]
     for k in range(4):
         wide, base = size * (0.25 - 0.05 * k), y - size * (0.12 + 0.2 * k)
-        pieces.append([(x - wide, base), (x - wide * 0.3, base - size * 0.17), (x + lean, base - size * 0.32), (x + wide * 0.3, base - size * 0.17), (x + wide, base), (x, base - size * 0.03)])
+        pieces.append(
+            [
+                (x - wide, base),
+                (x - wide * 0.3, base - size * 0.17),
+                (x + lean, base - size * 0.32),
+                (x + wide * 0.3, base - size * 0.17),
+                (x + wide, base),
+                (x, base - size * 0.03),
+            ]
+        )
     return pieces
 
 
@@ -125,5 +136,13 @@ def tuft(x: float, y: float, size: float, luck: random.Random, blades: int = 5) 
         lean = (k - (blades - 1) / 2) * 0.22 + luck.uniform(-0.08, 0.08)
         tall = size * luck.uniform(0.65, 1.0)
         root = x + (k - (blades - 1) / 2) * size * 0.1
-        pieces.append([(root - size * 0.06, y), (root + lean * tall * 0.4, y - tall * 0.6), (root + lean * tall, y - tall), (root + lean * tall * 0.55 + size * 0.03, y - tall * 0.5), (root + size * 0.06, y)])
+        pieces.append(
+            [
+                (root - size * 0.06, y),
+                (root + lean * tall * 0.4, y - tall * 0.6),
+                (root + lean * tall, y - tall),
+                (root + lean * tall * 0.55 + size * 0.03, y - tall * 0.5),
+                (root + size * 0.06, y),
+            ]
+        )
     return pieces
