@@ -24,11 +24,12 @@ from localstory.app import App, open_app
 from localstory.errors import CannotContinue, HomeInUse, NotInstalled
 from localstory.paths import Home, home_folder
 from localstory.runtime import Job
-from localstory.words import mark
+from localstory.words import _, mark
 from ui import errors, theme
 from ui.bridge import Bridge
 from ui.main_window import MainWindow
 from ui.qt_words import QtWords
+from ui.widgets.text_dialog import TextDialog
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,11 @@ class Window:
         """Show the window."""
         self.window.show()
 
+    def show_crash(self) -> None:
+        """Show the trace of the last crash, to be read and copied; it is sent nowhere."""
+        dialog = TextDialog(_("The last crash"), last_crash_file(self.app.home).read_text("utf-8", "replace"), self.window)
+        dialog.open()
+
     def raise_window(self) -> None:
         """Bring the window to the front."""
         self.window.setWindowState(self.window.windowState() & ~self.window.windowState().WindowMinimized)
@@ -182,6 +188,8 @@ def main() -> int:
     one.listen()
     window.show()
     QTimer.singleShot(1500, _settle_memory)
+    if crashed:
+        window.window.desk.say(_("localstory ended unexpectedly last time. What was lost is at most half a second of a reply."), _("Show"), window.show_crash)
     try:
         return application.exec()
     finally:
@@ -209,11 +217,29 @@ def _refuse(error: CannotContinue) -> int:
     return 1
 
 
+def last_crash_file(home: Home) -> Path:
+    """Where the trace of the last crash is kept."""
+    return home.logs / "crash-last.log"
+
+
+def _keep_last_crash(home: Home) -> None:
+    """A trace that the window before left behind is kept until the next crash."""
+    trace = home.logs / "crash.log"
+    if trace.exists() and trace.stat().st_size:
+        trace.replace(last_crash_file(home))
+        crashed.append(last_crash_file(home))
+
+
+crashed: list[Path] = []
+"""The trace of a crash that nobody was told of yet."""
+
+
 def _watch(home: Home) -> IO[str]:
     """Write crashes and errors into the logs folder; nothing is sent anywhere."""
     handler = logging.handlers.RotatingFileHandler(home.logs / "window.log", maxBytes=1 << 20, backupCount=2, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
+    _keep_last_crash(home)
     crash_file = open(home.logs / "crash.log", "w", encoding="utf-8")  # noqa: SIM115 - open until the end
     faulthandler.enable(crash_file, all_threads=True)
 

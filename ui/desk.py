@@ -35,7 +35,7 @@ class Desk(QObject):
         self._say(words, button, undo)
 
     def go(self, room: str, what: object = None) -> None:
-        """Go to another room; `what` is for it (a chat's id, "new")."""
+        """Go to another room; `what` is for it (a chat's id, "new", a model's path)."""
         self.room_wanted.emit(room, what)
 
     def change_setting(self, name: str, value: Any) -> None:

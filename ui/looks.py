@@ -19,7 +19,7 @@ def markdown() -> Markdown:
 
 def message_icons() -> dict[str, QIcon]:
     """The icons under messages, quiet."""
-    return {name: theme.icon(name, theme.look().quiet) for name in ("left", "right", "copy", "text", "again")}
+    return {name: theme.icon(name, theme.look().quiet, size=16, stateful=name in ("left", "right")) for name in ("left", "right", "copy", "text", "again")}
 
 
 def view_words() -> ViewWords:

@@ -122,7 +122,7 @@ class MainWindow(QMainWindow):
                 column.addStretch(1)
             made = QToolButton()
             made.setText(page.title)
-            made.setIcon(theme.icon(page.icon))
+            made.setIcon(theme.icon(page.icon, size=24, stateful=True))
             made.setIconSize(theme.icon_size(24))
             made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             made.setCheckable(True)
@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
     def _status_button(self, icon: str) -> QToolButton:
         made = QToolButton()
         made.setProperty("kind", "status")
-        made.setIcon(theme.icon(icon, theme.look().quiet))
+        made.setIcon(theme.icon(icon, theme.look().quiet, size=14))
         made.setIconSize(QSize(14, 14))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         return made

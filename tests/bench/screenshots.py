@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 
 from localstory.app import open_app
 from localstory.chats import Chats
+from localstory.chats.tree import ChatId
 from localstory.db import Database
 from localstory.engines.base import PromptTooLong
 from localstory.engines.text.fake import FakeTextEngine
@@ -29,6 +30,7 @@ from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.paths import open_home
 from localstory.settings import Settings, write_settings
+from ui.pages.chat.page import ChatPage
 
 QUESTION = "My daughter wants a bedtime story about a fox who is afraid of the dark. How do I begin?"
 ANSWER = """Begin *small*, with one thing she can see. A fox, a hill, an evening that comes a little too early.
@@ -95,7 +97,6 @@ def main(out: Path) -> None:
     application = QApplication(sys.argv[:1])
     QCursor.setPos(2000, 2000)
     from ui.app import Window
-    from ui.pages.chat.page import ChatPage
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "home"
@@ -127,12 +128,11 @@ def main(out: Path) -> None:
             application.processEvents()
 
 
-def with_starter(file: Path) -> None:
+def with_starter(file: Path, seed: int) -> None:
     """One picture of a chat that SmolLM2 really wrote: for the README."""
     application = QApplication(sys.argv[:1])
     QCursor.setPos(2000, 2000)
     from ui.app import Window
-    from ui.pages.chat.page import ChatPage
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "home"
@@ -146,12 +146,12 @@ def with_starter(file: Path) -> None:
         assert isinstance(chat, ChatPage)
         for conversation in STARTER_QUESTIONS:
             window.window.go("chat", "new")
-            chat._change_chat({"parameters": {"seed": 7, "max_tokens": 220}})
+            chat._change_chat({"parameters": {"seed": seed, "max_tokens": 200}})
             wait(application, lambda: not app.runtime.jobs)
-            for question in conversation:
+            for number, question in enumerate(conversation, 1):
                 chat.box.input.setPlainText(question)
                 chat.send()
-                wait(application, lambda: not app.runtime.jobs, 120)
+                wait(application, lambda number=number: answered(chat) == number, 240)  # type: ignore[misc]
         window.window.frame.fold(1, False)
         wait(application, lambda: not app.runtime.jobs)
         chat.view.scroll_to_end()
@@ -160,15 +160,23 @@ def with_starter(file: Path) -> None:
         window.close()
 
 
+def answered(chat: ChatPage) -> int:
+    """How many finished replies stand in the chat on the screen."""
+    if chat.chat_id is None or chat.desk.app.runtime.jobs:
+        return 0
+    tree = chat.desk.app.chats.tree(ChatId(chat.chat_id))
+    return sum(message.role == "assistant" and message.state == "finished" for message in tree.messages.values())
+
+
 STARTER_QUESTIONS = (
     ("Names for a small boat",),
     ("What is the moon made of?",),
-    ("Give me three short tips for telling a bedtime story, as a numbered list.", "Thank you. Write the first sentence of a story about a fox and a lantern."),
+    ("Write a short story about a fox who finds a lantern in the forest.", "What is a good title for it?"),
 )
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--starter":
-        with_starter(Path(sys.argv[2]))
+        with_starter(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 7)
     else:
         main(Path(sys.argv[1]))

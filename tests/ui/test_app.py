@@ -128,6 +128,21 @@ ui.app.main()
     ended = run_python(code, home)
     assert ended.returncode != 0
     assert "Segmentation fault" in (home / "logs" / "crash.log").read_text("utf-8")
+    told = """
+import sys, ui.app
+from PySide6.QtCore import QTimer
+real = ui.app.Window.show
+def show(self):
+    real(self)
+    QTimer.singleShot(300, lambda: (print("TOLD", self.window._toast_frame.isVisible()), self.window.close()))
+ui.app.Window.show = show
+sys.exit(ui.app.main())
+"""
+    ended = run_python(told, home)
+    assert ended.returncode == 0, ended.stderr
+    assert "TOLD True" in ended.stdout
+    assert "Segmentation fault" in (home / "logs" / "crash-last.log").read_text("utf-8")
+    assert "TOLD False" in run_python(told, home).stdout
 
 
 def test_errors_become_words_and_bugs_keep_their_details() -> None:

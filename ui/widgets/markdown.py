@@ -117,7 +117,7 @@ class Markdown:
         rules["heading_close"] = lambda *_arguments: "</p>\n"
         rules["table_open"] = lambda *_arguments: (
             '<table border="1" cellspacing="0" cellpadding="6" '
-            f'style="border-collapse:collapse; border-color:{colours.line}; margin-top:8px; margin-bottom:8px;">'
+            f'style="border-collapse:collapse; border-style:solid; border-color:{colours.line}; margin-top:8px; margin-bottom:8px;">'
         )
         rules["blockquote_open"] = quote_open
         rules["blockquote_close"] = quote_close

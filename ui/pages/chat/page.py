@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QMessageBox, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from localstory.chats.service import Waiting, Wrote
 from localstory.chats.store import Chat
@@ -27,6 +28,7 @@ from ui.pages.chat.side import ChatSide
 from ui.pages.chat.writing import WritingBox
 from ui.widgets.cards import TroubleCard, label
 from ui.widgets.message_view import COLUMN, MessageView
+from ui.widgets.text_dialog import TextDialog
 
 DRAFT_MS = 500
 
@@ -239,6 +241,10 @@ class ChatPage(Page):
             self.new_chat()
         elif isinstance(what, int):
             self.open(what)
+        elif isinstance(what, Path):
+            self.new_chat()
+            self._wanted_model = str(what)
+            self._show_models()
         if self.desk.app.chats.read_only_because is not None:
             self._show_trouble(self.desk.app.chats.read_only_because)
         self.focus_first()
@@ -433,20 +439,7 @@ class ChatPage(Page):
                 self.desk.bridge.start("", lambda _job: self._chats.choose(other), on_end=self._changed)
 
     def _select_text(self, text: str) -> None:
-        dialog = QDialog(self.place)
-        dialog.setWindowTitle(_("Select text"))
-        dialog.resize(640, 480)
-        column = QVBoxLayout(dialog)
-        words = QPlainTextEdit(text)
-        words.setReadOnly(True)
-        words.setTabChangesFocus(True)
-        words.setAccessibleName(_("The whole message"))
-        column.addWidget(words)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(dialog.reject)
-        column.addWidget(buttons)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        TextDialog(_("The whole message"), text, self.place).open()
 
     def _link(self, address: str) -> None:
         safe = state.safe_link(address)

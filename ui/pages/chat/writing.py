@@ -83,7 +83,7 @@ class WritingBox(QFrame):
         """While a reply is written the button stops it."""
         self._busy = busy
         words = _("Stop writing (Esc)") if busy else _("Send")
-        self.button.setIcon(theme.icon("stop" if busy else "send", theme.look().on_accent))
+        self.button.setIcon(theme.icon("stop" if busy else "send", theme.look().on_accent, stateful=True))
         self.button.setToolTip(words)
         self.button.setAccessibleName(words)
         self._refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -166,8 +167,7 @@ class HomePage(Page):
     def _use(self) -> None:
         sender = self.sender()
         if isinstance(sender, QPushButton):
-            self.desk.change_setting("model", sender.objectName())
-            self.desk.go("chat", "new")
+            self.desk.go("chat", Path(sender.objectName()))
 
     def _go_on(self) -> None:
         sender = self.sender()
