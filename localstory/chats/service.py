@@ -30,6 +30,7 @@ FLUSH_SECONDS = 0.5
 DEFAULTS: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "repeat_penalty": 1.1, "max_tokens": 1024}
 """What a chat asks of the model unless it says otherwise; a light penalty keeps small models from going round in circles."""
 
+_WRITING = mark("Writing")
 _OUR_BUG = mark("Something went wrong inside localstory")
 _OUR_BUG_HINT = mark("Try again. If it happens again, please report it with the details.")
 
@@ -217,6 +218,8 @@ class Chats:
                 async for event in events:
                     if isinstance(event, TextPiece):
                         at = len(self._live[message_id])
+                        if at == 0 and report is not None:
+                            report(Progress(_WRITING))
                         self._live[message_id] += event.text
                         self._hub.publish(Wrote(chat.id, message_id, event.text, at))
                         if time.monotonic() - flushed >= FLUSH_SECONDS:

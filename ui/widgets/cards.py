@@ -103,7 +103,7 @@ class TroubleCard(Card):
 
 
 class Toast(QFrame):
-    """A notice at the bottom of its parent, with one button, gone after eight seconds. It stays while it is looked at."""
+    """A notice at the top of its parent, where nobody writes, with one button, gone after eight seconds. It stays while it is looked at."""
 
     pressed = Signal()
     SECONDS = 8
@@ -142,7 +142,7 @@ class Toast(QFrame):
 
     def _place(self) -> None:
         parent = self._over
-        self.move((parent.width() - self.width()) // 2, parent.height() - self.height() - 48)
+        self.move((parent.width() - self.width()) // 2, 12)
 
     def _press(self) -> None:
         self.hide()

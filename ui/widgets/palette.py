@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QKeyEvent, QPainter, QPalette
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from ui.widgets.palette_score import score
 
@@ -19,6 +19,20 @@ class Choice:
     text: str
     note: str
     act: Callable[[], object]
+
+
+class _WithNote(QStyledItemDelegate):
+    """A line with its quiet note at the right edge."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().paint(painter, option, index)
+        note = index.data(Qt.ItemDataRole.UserRole)
+        if note:
+            painter.save()
+            painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
+            room = option.rect.adjusted(0, 0, -12, 0)
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, str(note))
+            painter.restore()
 
 
 class Palette(QDialog):
@@ -41,6 +55,7 @@ class Palette(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName(list_name)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setItemDelegate(_WithNote(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.itemActivated.connect(self._chosen)
         self.list.itemClicked.connect(self._chosen)
@@ -58,7 +73,9 @@ class Palette(QDialog):
         self._shown = [choice for _points, _number, choice in found[:60]]
         self.list.clear()
         for choice in self._shown:
-            item = QListWidgetItem(choice.text if not choice.note else f"{choice.text}    {choice.note}")
+            item = QListWidgetItem(choice.text)
+            item.setData(Qt.ItemDataRole.UserRole, choice.note)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{choice.text}, {choice.note}" if choice.note else choice.text)
             self.list.addItem(item)
         self.list.setCurrentRow(0)
 

@@ -11,7 +11,7 @@ from localstory.chats.store import Chat
 from localstory.chats.tree import ChatMessage, Tree
 from localstory.events import Progress
 from localstory.models.library import TextModel
-from localstory.words import _, duration, number, percent, size
+from localstory.words import _, duration, ngettext, number, percent, size
 from ui import errors
 from ui.widgets.palette_score import fold
 from ui.widgets.values import MessageAction, Shown
@@ -82,7 +82,12 @@ def reply_note(message: ChatMessage, *, is_last: bool) -> str:
 
 def speed_words(tokens_per_second: float) -> str:
     """ "34 tokens a second"."""
-    return _("{number} tokens a second").format(number=number(tokens_per_second))
+    return ngettext("{count} token a second", "{count} tokens a second", round(tokens_per_second)).format(count=number(tokens_per_second))
+
+
+def tokens_words(count: int) -> str:
+    """ "8,192 tokens"."""
+    return ngettext("{count} token", "{count} tokens", count).format(count=number(count))
 
 
 def waiting_words(progress: Progress | None) -> str:
@@ -109,7 +114,7 @@ def model_facts(model: TextModel) -> list[tuple[str, str]]:
     if model.parameters:
         facts.append((_("Parameters"), parameters_words(model.parameters)))
     if model.context_length:
-        facts.append((_("Context"), _("{number} tokens").format(number=number(model.context_length))))
+        facts.append((_("Context"), tokens_words(model.context_length)))
     if model.licence:
         facts.append((_("Licence"), model.licence))
     return facts
@@ -128,9 +133,9 @@ def reply_facts(made_of: dict[str, Any]) -> list[tuple[str, str]]:
     if not usage or not timing:
         return []
     facts = [
-        (_("Prompt"), _("{number} tokens").format(number=number(usage["prompt_tokens"]))),
-        (_("Of these reused"), _("{number} tokens").format(number=number(usage["reused_tokens"]))),
-        (_("Written"), _("{number} tokens").format(number=number(usage["generated_tokens"]))),
+        (_("Prompt"), tokens_words(usage["prompt_tokens"])),
+        (_("Of these reused"), tokens_words(usage["reused_tokens"])),
+        (_("Written"), tokens_words(usage["generated_tokens"])),
         (_("Loading"), _seconds(timing["load_s"])),
         (_("Reading the prompt"), _seconds(timing["prompt_s"])),
         (_("First word after"), _seconds(timing["first_token_s"])),

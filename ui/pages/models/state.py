@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localstory.models.library import TextModel, Voice
-from localstory.words import _, number, size, tell
+from localstory.words import _, ngettext, number, size, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def model_rows(models: Sequence[TextModel], chosen: str) -> list[Row]:
         if model.quantisation:
             facts.append((_("Quantisation"), model.quantisation))
         if model.context_length:
-            facts.append((_("Context"), _("{number} tokens").format(number=number(model.context_length))))
+            facts.append((_("Context"), ngettext("{count} token", "{count} tokens", model.context_length).format(count=number(model.context_length))))
         facts.append((_("Licence"), model.licence or _("not stated")))
         trouble = ""
         if model.trouble is not None:
