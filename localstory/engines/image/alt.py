@@ -13,7 +13,7 @@ PLACES = {
     "mountains": "in the mountains",
     "village": "in a village",
     "town": "in a town",
-    "market": "on a market",
+    "market": "at a market",
     "castle": "before a castle",
     "sea": "on the sea",
     "beach": "on a beach",

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from localstory.engines.base import EngineFacts, ImageEvent, ImageRequest, Stream
 from localstory.engines.image.fonts import Face, drawable, fit, font, line_height, width_of
 from localstory.engines.image.output import draw_with
-from localstory.engines.image.paint.canvas import Scene, smooth
+from localstory.engines.image.paint.canvas import Point, Scene, gradient, smooth
 from localstory.engines.image.paint.colour import Colour, mix, rgb
 from localstory.engines.image.paint.light import finish
 
@@ -47,8 +47,6 @@ def card(request: ImageRequest, report: Callable[[float], None] = lambda _share:
     ground, papers, ink_name, ornament_name = _PAPERS[request.seed % len(_PAPERS)]
     scene = Scene(request.width, request.height, rgb(ground[0]))
     w, h = scene.width, scene.height
-    from localstory.engines.image.paint.canvas import gradient
-
     scene.image.paste(gradient((w, h), [(0.0, rgb(ground[0])), (1.0, rgb(ground[1]))]), (0, 0))
     report(0.1)
     _frame(scene, [rgb(paper) for paper in papers], luck)
@@ -81,21 +79,15 @@ def _frame(scene: Scene, papers: list[Colour], luck: random.Random) -> None:
     """Three papers with torn, wavy inner edges around the card, the outermost on top: a small theatre."""
     w, h = scene.width, scene.height
     for depth, paper in enumerate(reversed(papers)):
-        inset = (0.115, 0.075, 0.036)[depth]
-        points = []
-        steps = 11
+        inset = (0.115, 0.075, 0.036)[depth] * min(w, h)
+        points: list[Point] = []
+        # The waves run between the corners only: there the edge turns in one smooth bend.
         for side in range(4):
-            for k in range(steps):
-                t = k / steps
-                x, y = ((t, 0.0), (1.0, t), (1.0 - t, 1.0), (0.0, 1.0 - t))[side]
-                wobble = inset * luck.uniform(0.72, 1.28)
-                px = w * (wobble * h / max(w, h) if side == 3 else 1 - wobble * h / max(w, h) if side == 1 else min(0.985, max(0.015, x)))
-                py = h * (wobble if side == 0 else 1 - wobble if side == 2 else min(0.985, max(0.015, y)))
-                if side in (0, 2):
-                    px = min(w * 0.96, max(w * 0.04, px))
-                else:
-                    py = min(h * 0.96, max(h * 0.04, py))
-                points.append((px, py))
+            for k in range(9):
+                t = 0.05 + 0.9 * k / 8
+                wave = inset * luck.uniform(0.84, 1.2)
+                along_x, along_y = inset + t * (w - 2 * inset), inset + t * (h - 2 * inset)
+                points.append(((along_x, wave), (w - wave, along_y), (w - along_x, h - wave), (wave, h - along_y))[side])
         scene.lay([[(0, 0), (w, 0), (w, h), (0, h)]], paper, shadow=0.32, holes=[smooth(points)])
 
 

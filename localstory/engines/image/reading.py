@@ -415,7 +415,8 @@ def _pose(words: list[str], hits: list[_Hit], sentences: list[int], places: list
             if later:
                 return later[0].meaning.what
     inside = [hit for hit in poses if any(place < len(sentences) and hit.sentence == sentences[place] for place in places)]
-    return inside[0].meaning.what if inside else "stand"
+    # What one of them holds, the others don't.
+    return next((hit.meaning.what for hit in inside if hit.meaning.what != "hold"), "stand")
 
 
 _SCENERY = {

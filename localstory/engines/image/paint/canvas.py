@@ -214,56 +214,51 @@ class Scene:
         self.glows: list[tuple[float, float, float, Colour, float]] = []
         """Lights to be added at the end: x, y, radius in pixels, colour, strength 0 to 1."""
 
-    def mask(self) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-        """An empty mask of the whole picture, `over` times as large, and a pen for it."""
-        image = Image.new("L", (self.width * self.over, self.height * self.over))
-        return image, ImageDraw.Draw(image)
-
-    def shade(self, mask: Image.Image, distance: float, strength: float, offset: float = 1.0) -> None:
-        """Darken what lies below a mask (picture-sized): its soft shadow, `distance` pixels wide."""
-        small = max(2, round(distance / 2))
-        size = (max(1, self.width // small), max(1, self.height // small))
-        soft = mask.resize(size, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(max(0.6, distance / small * 0.7)))
-        soft = soft.resize(mask.size, Image.Resampling.BILINEAR)
-        soft = shifted(soft, round(distance * 0.35 * offset), round(distance * 0.55 * offset))
-        self.image.paste((18, 12, 40), (0, 0), soft.point([round(value * strength) for value in range(256)]))
-
     def lay(
         self, polygons: Iterable[Sequence[Point]], colour: Colour, *, lower: Colour | None = None, shadow: float = 0.28, holes: Iterable[Sequence[Point]] = ()
     ) -> None:
-        """Lay a layer of one paper: polygons in pixels (y down). `lower` is its colour at the bottom of the picture.
+        """Lay a layer of one paper: polygons in pixels (y down). `lower` is its colour at its lower end.
 
         `shadow` (0 to 1) is how dark it makes what lies below.
         """
         self.checkpoint()
-        mask, draw = self.mask()
-        for polygon in polygons:
-            if len(polygon) > 2:
-                draw.polygon([(x * self.over, y * self.over) for x, y in polygon], fill=255)
-        for polygon in holes:
-            draw.polygon([(x * self.over, y * self.over) for x, y in polygon], fill=0)
-        box = mask.getbbox()
-        if box is None:
+        shapes = [polygon for polygon in polygons if len(polygon) > 2]
+        if not shapes:
             return
+        distance = max(2.0, self.unit * 0.016)
+        around = math.ceil(distance * 2.5) if shadow > 0 else 1
+        # Only the part of the picture that the layer and its shadow touch is worked on.
+        left = max(-around, math.floor(min(x for shape in shapes for x, _y in shape)) - around)
+        top = max(-around, math.floor(min(y for shape in shapes for _x, y in shape)) - around)
+        right = min(self.width + around, math.ceil(max(x for shape in shapes for x, _y in shape)) + around)
+        bottom = min(self.height + around, math.ceil(max(y for shape in shapes for _x, y in shape)) + around)
+        if right <= left or bottom <= top:
+            return
+        mask = Image.new("L", ((right - left) * self.over, (bottom - top) * self.over))
+        draw = ImageDraw.Draw(mask)
+        for fill, group in ((255, shapes), (0, holes)):
+            for polygon in group:
+                draw.polygon([((x - left) * self.over, (y - top) * self.over) for x, y in polygon], fill=fill)
         if self.over > 1:
             mask = mask.reduce(self.over)
-        self.lay_mask(mask, colour, lower=lower, shadow=shadow)
-
-    def lay_mask(self, mask: Image.Image, colour: Colour, *, lower: Colour | None = None, shadow: float = 0.28) -> None:
-        """Lay a layer cut by a picture-sized mask."""
         box = mask.getbbox()
         if box is None:
             return
         if shadow > 0:
-            self.shade(mask, max(2.0, self.unit * 0.016), shadow)
+            small = max(2, round(distance / 2))
+            soft = mask.resize((max(1, mask.width // small), max(1, mask.height // small)), Image.Resampling.BOX)
+            soft = soft.filter(ImageFilter.GaussianBlur(max(0.6, distance / small * 0.7))).point([round(value * shadow) for value in range(256)])
+            soft = soft.resize(mask.size, Image.Resampling.BILINEAR)
+            self.image.paste((18, 12, 40), (left + round(distance * 0.35), top + round(distance * 0.55)), soft)
         edge = max(1, round(self.unit * 0.0028))
-        self.image.paste(tone(colour, 0.06), (0, 0), mask)
-        inner = ImageChops.darker(mask, shifted(mask, 0, edge)) if box[1] >= edge else mask
+        # The light upper edge of cut paper: the layer in a lighter tone, then itself a little lower.
+        self.image.paste(tone(colour, 0.06), (left, top), mask)
+        inner = ImageChops.darker(mask, shifted(mask, 0, edge)) if top + box[1] > 0 else mask
         if lower is None:
-            self.image.paste(colour, (0, 0), inner)
+            self.image.paste(colour, (left, top), inner)
             return
-        top, bottom = box[1], max(box[1] + 1, box[3])
-        self.image.paste(gradient((self.width, bottom - top), [(0.0, colour), (1.0, lower)]), (0, top), inner.crop((0, top, self.width, bottom)))
+        paper = gradient((mask.width, max(1, box[3] - box[1])), [(0.0, colour), (1.0, lower)])
+        self.image.paste(paper, (left, top + box[1]), inner.crop((0, box[1], mask.width, box[1] + paper.height)))
 
     def place(
         self,

@@ -160,13 +160,14 @@ def _figure(
     boost: float,
     luck: random.Random,
 ) -> tuple[Placed, tuple[float, float]]:
-    look = look_of(actor.figure)
+    # Of three boys no two wear the same.
+    look = look_of(replace(actor.figure, name=f"{actor.figure.kind} {number}") if number and not actor.figure.colours else actor.figure)
     pose = actor.pose
     if brief.setting == "underwater" and (look.kind not in _SWIMMERS):
         pose = "fly" if look.body == "person" and pose not in ("sleep",) else "stand" if pose == "swim" else pose
     if brief.setting == "sea" and look.kind not in _SWIMMERS and pose != "fly" and look.kind not in _FLYERS:
         pose = "swim" if pose == "swim" else pose
-    if pose == "swim" and brief.setting not in ("sea", "lake", "river", "beach", "island", "underwater"):
+    if pose == "swim" and brief.setting not in ("sea", "lake", "underwater"):
         pose = "stand"
     if (
         pose == "fly"
@@ -204,7 +205,10 @@ def _figure(
             y = floor - height * 0.01
     elif brief.setting == "underwater":
         y = height * (0.66 + luck.uniform(-0.08, 0.06)) if look.kind not in ("crab", "snail", "turtle") else height * 0.86
-    elif look.kind in ("whale", "dolphin", "shark", "fish") and brief.setting in ("sea", "lake", "river", "beach", "island"):
+    elif brief.setting == "lake" and (pose == "swim" or look.kind in _SWIMMERS):
+        y = floor - height * (0.085 + luck.uniform(0.0, 0.025))
+        size *= 0.86
+    elif look.kind in _SWIMMERS and brief.setting in ("sea", "river", "beach", "island"):
         y = floor + height * 0.03
     elif flying:
         y = floor - height * (0.2 + luck.uniform(0.0, 0.12)) if index or count == 1 else floor - height * 0.16
@@ -237,9 +241,9 @@ def _props(
     sky_taken: list[tuple[float, float]] = []
     worn = {figure.look.item for figure in figures if figure.look is not None}
     back_taken: list[tuple[float, float]] = []
-    holder = next(
-        (figure for figure in figures if figure.look is not None and figure.look.body == "person" and figure.pose in ("hold", "stand", "walk", "wave")), None
-    )
+    free_hands = ("stand", "walk", "wave")
+    able = [one for one in figures if one.look is not None and (one.pose == "hold" or (one.look.body == "person" and one.pose in free_hands))]
+    holder = next((figure for figure in able if figure.pose == "hold"), able[0] if able else None)
     for index, thing in enumerate(brief.props):
         if thing.kind not in SIZES or thing.kind in _BELONGS.get(brief.setting, ()) or (thing.kind in worn and thing.kind not in ("book",)):
             continue

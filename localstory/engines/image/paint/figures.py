@@ -40,6 +40,6 @@ def cut(look: Look, pose: str, feeling: str) -> Sprite:
         return people.lying(sprite, look, True)
     if look.body == "person" and pose == "fly":
         return people.flying(sprite)
-    if pose == "swim" and (look.body in ("person", "beast")):
+    if pose == "swim" and look.kind != "mermaid" and (look.body in ("person", "beast") or look.kind in ("dragon", "dinosaur", "robot", "monster", "friend")):
         return people.swimming(sprite)
     return sprite

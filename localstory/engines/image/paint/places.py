@@ -211,6 +211,8 @@ def market(st: Stage) -> None:
             st.u * (0.34 if k in (0, 3) else 0.26),
             ("#cf4a3e", "#3f8a8f", "#e8a33d", "#7f53a6")[k],
         )
+    line = [(st.w * k / 64, st.h * (0.1 + 0.1 * (1 - (2 * ((k / 32) % 1) - 1) ** 2))) for k in range(65)]
+    st.scene.lay([[*line, *[(x, y + st.u * 0.004) for x, y in reversed(line)]]], st.pal.near(rgb("#8a6a4a")), shadow=0.1)
     flags = []
     for k in range(17):
         t = k / 16

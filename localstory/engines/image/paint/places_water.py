@@ -67,8 +67,6 @@ def underwater(st: Stage) -> None:
     for k in range(4):
         x = st.w * (0.1 + 0.24 * k + st.luck.uniform(-0.05, 0.05))
         st.scene.lay([[(x, -4.0), (x + st.u * 0.09, -4.0), (x + st.u * 0.02, st.h * 0.8), (x - st.u * 0.22, st.h * 0.8)]], mix(middle, top, 0.55), shadow=0)
-        veil = st.scene.mask()[0].resize((st.w, st.h))
-        st.scene.wash(veil, top)
     st.scene.image.paste(
         gradient((st.w, st.h), [(0.0, top), (0.5, middle), (1.0, low)]),
         (0, 0),
@@ -152,9 +150,16 @@ def lake(st: Stage) -> None:
     st.hills(st.horizon - st.h * 0.08, st.h * 0.06, st.pal.leaf, 0.72, 2.4)
     trees(st, st.horizon + st.h * 0.015, st.u * 0.19, 13, 0.5, st.pal.leaf2, firs=0.6)
     blue = fresh_water(st)
-    water(st, st.horizon + st.h * 0.02, st.h * 0.8, blue, 5)
+    water(st, st.horizon + st.h * 0.02, st.floor - st.h * 0.02, blue, 5)
     for x in st.spread(3, 0.1, 0.9):
         st.thing("lily pad", x, st.horizon + st.h * st.luck.uniform(0.1, 0.16), st.u * 0.022)
+    _shore(st)
+
+
+def _shore(st: Stage) -> None:
+    """The near bank, for those who don't swim."""
+    st.scene.lay([st.ridge(st.floor - st.h * 0.035, st.h * 0.008, 2.2)], st.pal.near(tone(st.pal.earth, 0.04)), shadow=0.12)
+    ground(st, st.pal.grass, y=st.floor - st.h * 0.02, rise=0.008)
 
 
 def lake_front(st: Stage) -> None:

@@ -57,8 +57,9 @@ def moon(st: Stage, x: float, y: float, r: float) -> None:
         st.scene.lay([arc(x, y, r * k, r * k, steps=64)], mix(st.pal.sky[1], paper, share * 2.2), shadow=0.05)
     crescent = st.luck.random() < 0.45
     if crescent:
-        outer = arc(x, y, r, r, 50, 310, 40)
-        inner = arc(x + r * 0.44, y, r * 0.86, r * 0.86, 298, 62, 32)
+        # Two circles, r and 0.86 r, 0.44 r apart: they cross at 58.9 degrees of the outer, 84.9 of the inner one.
+        outer = arc(x, y, r, r, 58.9, 301.1, 40)
+        inner = arc(x + r * 0.44, y, r * 0.86, r * 0.86, 275.1, 84.9, 32)
         st.scene.lay([[*outer, *inner]], paper, shadow=0.2)
     else:
         st.scene.lay([arc(x, y, r, r, steps=64)], paper, shadow=0.2)
