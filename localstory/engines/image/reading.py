@@ -323,8 +323,8 @@ def _actors(
         for who, figure in enumerate(cast):
             if kinds[who] is None and index not in name_spans and word and singular(word) == singular(normal(figure.kind).strip()):
                 seen.setdefault(who, []).append(index)
-    if not seen and not others and cast:
-        _by_pronoun(words, seen, kinds, book, reasons)
+    if not seen and cast:
+        _by_pronoun(words, sentences, seen, kinds, book, reasons, alone=not others)
     if not seen and not others and cast:
         seen[0] = [0]
         reasons.append("nobody mentioned: the first of the cast")
@@ -354,10 +354,13 @@ _MALE = frozenset("boy man king prince father wizard knight pirate sailor captai
 _FEMALE = frozenset("girl woman queen princess mother witch fairy mermaid teacher".split()) | {"old woman"}
 
 
-def _by_pronoun(words: list[str], seen: dict[int, list[int]], kinds: list[str | None], book: Lexicon, reasons: list[str]) -> None:
+def _by_pronoun(
+    words: list[str], sentences: list[int], seen: dict[int, list[int]], kinds: list[str | None], book: Lexicon, reasons: list[str], *, alone: bool
+) -> None:
+    """Whom "she" and "he" mean; "they" and an "it" that begins a sentence only when nobody else is there."""
     for at, word in enumerate(words):
         pronoun = book.pronouns.get(word)
-        if pronoun is None:
+        if pronoun is None or (pronoun in ("it", "they") and not alone) or (pronoun == "it" and at > 0 and sentences[at - 1] == sentences[at]):
             continue
         if pronoun == "they":
             for who in range(min(2, len(kinds))):

@@ -42,7 +42,8 @@ SETTINGS = {
     "space": "space, outer space, planet, galaxy, spaceship?, rocket?, astronaut?, comet, orbit, asteroid, milky way, spacecraft?, alien?",
     "moon": "on the moon, to the moon, moon's surface, surface of the moon, crater, moon base, lunar",
     "sky": (
-        "in the sky, above the clouds, among the clouds, through the clouds, on a cloud, into the clouds, hot air balloon?, high above, "
+        "up in the sky, into the sky, through the sky, across the sky, in the sky?, above the clouds, among the clouds, through the clouds, on a cloud, "
+        "into the clouds, hot air balloon?, high above, "
         "flew over?, flying over?, airship?"
     ),
     "road": "road, highway, crossroads, lane, trail, railway, railway track, station, journey?, travelled?, traveled?, train?, cart?, wagon?",

@@ -76,6 +76,8 @@ def test_the_cast_shows_by_name_by_kind_and_by_pronoun() -> None:
     assert names(read_scene("The girl laughed at the dog's tail.", cast)) == ["Mia", "Rex"]
     assert names(read_scene("She walked on.", cast)) == ["Mia"]
     assert names(read_scene("They walked on together.", cast)) == ["Mia", "Rex"]
+    assert names(read_scene("She put the letter into a bottle and threw it away.", cast)) == ["Mia"]
+    assert names(read_scene("As she walked, the birds sang.", cast)) == ["Mia", ""]
 
 
 def test_when_nobody_is_mentioned_the_first_of_the_cast_shows_and_it_is_said_so() -> None:
