@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from localstory.words import _
 from ui.actions import Actions
 from ui.bridge import Bridge
 
@@ -40,7 +41,10 @@ class Desk(QObject):
 
     def change_setting(self, name: str, value: Any) -> None:
         """Keep one setting on the disk and tell everybody."""
-        self.app.change_settings(replace(self.app.settings, **{name: value}))
+        try:
+            self.app.change_settings(replace(self.app.settings, **{name: value}))
+        except OSError as error:
+            self.say(_("Not kept: {reason}").format(reason=error.strerror or str(error)))
         self.settings_changed.emit(name)
 
 

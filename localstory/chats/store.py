@@ -33,14 +33,19 @@ _CHAT = "id, uid, title, tip_id, draft, model, system_prompt, parameters, create
 _MESSAGE = "id, uid, chat_id, parent_id, role, text, state, model, engine, made_of, trouble, created_at, finished_at"
 
 
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object; most are empty, and there are many."""
+    return {} if text == "{}" else cast("dict[str, Any]", json.loads(text))
+
+
 def _chat(row: tuple[Any, ...]) -> Chat:
-    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], json.loads(row[7]), row[8], row[9])
+    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], _object(row[7]), row[8], row[9])
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:
     return ChatMessage(
         MessageId(row[0]), row[1], ChatId(row[2]), row[3], cast(Role, row[4]), row[5], cast(MessageState, row[6]), row[7], row[8],
-        json.loads(row[9]), json.loads(row[10]) if row[10] else None, row[11], row[12],
+        _object(row[9]), json.loads(row[10]) if row[10] else None, row[11], row[12],
     )  # fmt: skip
 
 

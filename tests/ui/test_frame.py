@@ -217,6 +217,21 @@ def test_each_setting_has_a_default_and_a_reset(opened: Opened) -> None:
     assert choice.currentText() == "User"
 
 
+def test_a_setting_that_cannot_be_kept_is_told_and_shows_what_it_still_is(opened: Opened) -> None:
+    window = opened.open()
+    window.go("settings")
+
+    def full(_settings: Settings) -> None:
+        raise OSError(28, "No space left on device")
+
+    opened.app.change_settings = full  # type: ignore[method-assign,assignment]
+    (choice,) = [each for each in window.findChildren(QComboBox) if each.accessibleIdentifier() == "setting.level"]
+    choice.setCurrentIndex(1)
+    choice.activated.emit(1)
+    assert choice.currentText() == "User"
+    assert "No space left" in window._toast_frame._words.text()
+
+
 def test_the_level_decides_what_the_side_panel_shows(opened: Opened) -> None:
     fill(opened)
     opened.chat.open(opened.app.chats.all()[0].id)

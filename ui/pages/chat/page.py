@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from localstory.chats.service import Waiting, Wrote
 from localstory.chats.store import Chat
-from localstory.chats.tree import ChatId, MessageId
+from localstory.chats.tree import ChatId, MessageId, Tree
 from localstory.errors import CannotContinue
 from localstory.events import Changed
 from localstory.models.library import TextModel
@@ -49,6 +49,7 @@ class ChatPage(Page):
         self._wanted_model = ""
         self._storing = False
         self._stored_for = 0
+        self._tree = Tree(())
         self._page_number = 0
         """Counts the chats that stood on the screen: what was begun for an earlier one must not change this one."""
         self._then: list[Callable[[], None]] = []
@@ -180,7 +181,8 @@ class ChatPage(Page):
 
     def _show_chat(self) -> None:
         chat = self._chat
-        shown = state.messages(self._chats.tree(chat.id), chat, _("One moment…")) if chat is not None else []
+        self._tree = self._chats.tree(chat.id) if chat is not None else Tree(())
+        shown = state.messages(self._tree, chat, _("One moment…")) if chat is not None else []
         self.view.set_messages(shown)
         for key, words in self._waiting.items():
             self.view.set_waiting(key, words)
@@ -197,7 +199,7 @@ class ChatPage(Page):
     def _last_made_of(self) -> dict[str, Any]:
         if self._chat is None:
             return {}
-        path = self._chats.tree(self._chat.id).path(self._chat.tip_id)
+        path = self._tree.path(self._chat.tip_id)
         return next((message.made_of for message in reversed(path) if message.made_of), {})
 
     # -- models --------------------------------------------------------------------------------------------------------
