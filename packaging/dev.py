@@ -27,6 +27,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -373,7 +374,12 @@ def set_up(wanted: str, *, again: bool = False) -> None:
         STAMP.unlink(missing_ok=True)
         if not venv_python().exists() or not _is_this_python():
             run_uv(uv, ["venv", "--clear", "--python", sys.executable, VENV])
-        run_uv(uv, ["pip", "sync", "--python", venv_python(), "--require-hashes", *(["--reinstall"] if again else []), PINS[kind]])
+        sync: list[str | Path] = ["pip", "sync", "--python", venv_python(), "--require-hashes", *(["--reinstall"] if again else []), PINS[kind]]
+        # What uv has kept comes first: it needs no network, and no engine is built again because a server's answer grew old.
+        try:
+            run_uv(uv, [*sync, "--offline"])
+        except Stop:
+            run_uv(uv, sync)
         # Built with the pinned hatchling and babel of the list: nothing unpinned is fetched.
         run_uv(uv, ["pip", "install", "--python", venv_python(), "--no-deps", "--no-build-isolation", "--editable", ROOT])
         compile_words()
@@ -576,6 +582,10 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] not in COMMANDS:
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
+    # Ended from outside, it must end what it started: a compiler that goes on for minutes is a nuisance.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _frame: sys.exit(128 + number))
     try:
         return COMMANDS[argv[0]](argv[1:])
     except Stop as reason:
