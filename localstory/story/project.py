@@ -236,7 +236,7 @@ def write_text(folder: Path, story: Story) -> None:
 
 def read_text(content: str) -> tuple[str, list[tuple[str, str]]]:
     """Title, and (id, text) of each scene, of a story.md. Text before the first marker but the title is ignored."""
-    content = unicodedata.normalize("NFC", content).replace("\r\n", "\n")
+    content = unicodedata.normalize("NFC", content).removeprefix("\ufeff").replace("\r\n", "\n")
     pieces = _MARKER.split(content)
     heading = re.search(r"^#\s+(.+)$", pieces[0], re.MULTILINE)
     scenes = [(pieces[i], re.sub(r"[ \t]+", " ", re.sub(r"\n{3,}", "\n\n", pieces[i + 1].strip()))) for i in range(1, len(pieces) - 1, 2)]
