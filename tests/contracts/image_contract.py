@@ -82,9 +82,10 @@ class ImageEngineContract:
         assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
 
     async def test_a_cancelled_drawing_ends_soon_and_leaves_nothing(self, engine: ImageEngine, request_: ImageRequest, tmp_path: Path) -> None:
-        big = replace(request_, width=1920, height=1080)
+        # Large enough that it could not be done before the cancel.
+        big = replace(request_, width=4096, height=4096)
         drawing = asyncio.create_task(collect(engine, big))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         began = time.perf_counter()
         drawing.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -46,6 +46,7 @@ def card(request: ImageRequest, report: Callable[[float], None] = lambda _share:
     luck = random.Random(hashlib.sha256(f"card|{request.seed}".encode()).digest())
     ground, papers, ink_name, ornament_name = _PAPERS[request.seed % len(_PAPERS)]
     scene = Scene(request.width, request.height, rgb(ground[0]))
+    scene.checkpoint = lambda: report(0.1)
     w, h = scene.width, scene.height
     scene.image.paste(gradient((w, h), [(0.0, rgb(ground[0])), (1.0, rgb(ground[1]))]), (0, 0))
     report(0.1)

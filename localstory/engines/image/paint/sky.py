@@ -155,7 +155,7 @@ def _streaks(st: Stage, count: int, length: float, width: float, lean: float, al
 def _rain(st: Stage, much: float) -> None:
     lean = -0.22 if st.weather == "rain" else -0.5
     area = st.w * st.h / (st.u * st.u)
-    for share, length, width, alpha in ((1.0, 0.05, 0.0016, 110), (0.45, 0.085, 0.0028, 165)):
+    for share, length, width, alpha in ((1.0, 0.05, 0.0018, 135), (0.5, 0.085, 0.003, 200)):
         mask = _streaks(st, round(230 * share * much * area), st.u * length, st.u * width, lean, alpha)
         st.scene.wash(mask.filter(ImageFilter.BoxBlur(0.5)), rgb("#dfeaf4"))
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from localstory.engines.image.paint import compose
 from localstory.engines.image.paint.compose import Layout, paint, plan, without
 from localstory.engines.image.reading import Brief, read_scene
 from tests.core.engines.image.twenty import TWENTY, Labelled
@@ -109,6 +110,16 @@ def test_an_element_left_out_moves_nothing_else() -> None:
     pad = 14
     outside[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad] = False
     assert image.size == SIZE and not outside.any()
+
+
+@pytest.mark.parametrize(("weather", "least"), [("rain", 0.01), ("storm", 0.01), ("snow", 0.008), ("fog", 0.15), ("wind", 0.003)])
+@pytest.mark.parametrize("setting", ["meadow", "town", "mountains", "sea"])
+def test_what_falls_or_blows_is_seen_below_the_sky_too(setting: str, weather: str, least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = plan(Brief(setting, weather=weather), *SIZE, 4)
+    falling = pixels(paint(layout)[0])
+    monkeypatch.setattr(compose, "weather_veil", lambda _stage: None)
+    still = pixels(paint(layout)[0])
+    assert changed(falling, still)[SIZE[1] // 2 :].mean() > least
 
 
 def test_a_brief_without_anybody_is_a_view() -> None:
