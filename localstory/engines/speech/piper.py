@@ -32,7 +32,7 @@ class SpeechOutOfMemory(CannotContinue):
     def __init__(self) -> None:
         super().__init__(
             title=mark("There is not enough memory to speak"),
-            detail=mark("The voice needs about 300 MB."),
+            detail=mark("The voice needs about 500 MB."),
             hint=mark("Close other programs and try again."),
         )
 

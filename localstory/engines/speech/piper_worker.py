@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import itertools
 import math
 import os
 import threading
 import wave
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +29,9 @@ from localstory.words import mark
 _NOISE_PER_ID = 192 * 8
 """Random numbers to bring per phoneme id at first: 192 channels, up to 8 frames. What a voice really takes is learnt."""
 _MOST_NOISE_PER_ID = 192 * 512
+_AT_ONCE = 2
+_PHONEMES_AT_ONCE = 280
+"""Two long breaths at once would take a gigabyte: breaths are spoken together only up to this much in all."""
 _SILENT_TEXT_S = 0.5
 SPEAKING = mark("Speaking")
 LOADING = mark("Loading the voice")
@@ -189,7 +192,9 @@ _Sound = tuple[levels.Samples, list[int]]
 class _Reading:
     """One text on its way into one WAV.
 
-    While ONNX Runtime speaks one breath on its threads, this one finishes the breath before and prepares the next.
+    Two breaths are spoken at once, since one alone leaves processors idle between its layers; meanwhile this thread
+    finishes the breath before them and prepares the next. What is spoken does not depend on it: each breath has noise
+    of its own.
     """
 
     def __init__(self, voice: _Voice, args: dict[str, Any], job: Job) -> None:
@@ -214,22 +219,24 @@ class _Reading:
     def run(self) -> dict[str, object]:
         sentences = split(self._text)
         total = sum(len(sentence.text) for sentence in sentences)
-        with open(self._out, "wb") as file, _stop_with(self._job) as stop, ThreadPoolExecutor(1, "speaking") as speaking:
+        with open(self._out, "wb") as file, _stop_with(self._job) as stop, ThreadPoolExecutor(_AT_ONCE, "speaking") as speaking:
             with wave.open(file, "wb") as out:
                 out.setnchannels(1)
                 out.setsampwidth(2)
                 out.setframerate(self._voice.rate)
                 self._job.progress(SPEAKING, 0, total)
-                now: tuple[_Prepared, Future[_Sound] | None] | None = None
+                under_way: deque[tuple[_Prepared, Future[_Sound] | None]] = deque()
                 number = 0
-                for prepared in itertools.chain(self._prepare(sentences), (None,)):
-                    ready = (now[0], self._await(now[1])) if now else None
-                    if prepared is not None:
-                        sound = speaking.submit(self._speak, prepared.phonemes, number, stop) if prepared.phonemes else None
-                        number += bool(sound)
-                        now = (prepared, sound)
-                    if ready:
-                        self._finish(out, *ready, total)
+                for prepared in self._prepare(sentences):
+                    while under_way and sum(len(other.phonemes) for other, _sound in under_way) + len(prepared.phonemes) > _PHONEMES_AT_ONCE:
+                        self._finish(out, *under_way.popleft(), total)
+                    sound = speaking.submit(self._speak, prepared.phonemes, number, stop) if prepared.phonemes else None
+                    number += bool(sound)
+                    under_way.append((prepared, sound))
+                    if len(under_way) > _AT_ONCE:
+                        self._finish(out, *under_way.popleft(), total)
+                while under_way:
+                    self._finish(out, *under_way.popleft(), total)
                 if not self._sentences:
                     self._owed = int(_SILENT_TEXT_S * self._voice.rate)
                 self._be_silent(out)
@@ -258,8 +265,9 @@ class _Reading:
             self._job.check()  # a run that was stopped ends with an error
             raise
 
-    def _finish(self, out: wave.Wave_write, prepared: _Prepared, sound: _Sound | None, total: int) -> None:
-        """Time, level and write a breath; close its sentence when it is the last one of it."""
+    def _finish(self, out: wave.Wave_write, prepared: _Prepared, coming: Future[_Sound] | None, total: int) -> None:
+        """Wait for a breath; time, level and write it; close its sentence when it is the last one of it."""
+        sound = self._await(coming)
         words = self._write(out, prepared, *sound) if sound else self._unspoken(prepared.breath)
         self._words += words
         if not prepared.ends_sentence:

@@ -12,7 +12,7 @@ from enum import Enum
 
 from localstory.engines.speech.written import words_of
 
-LONGEST_BREATH = 360
+LONGEST_BREATH = 240
 """Characters a breath has at most: longer runs without a full stop are cut at a comma, or between two words."""
 
 _CLOSERS = "\"'”’»)]}*_"
