@@ -108,7 +108,11 @@ class Window:
         self.window = MainWindow(self.bridge, self.wear)
         application.styleHints().colorSchemeChanged.connect(self._system_look_changed)
         self.bridge.start("", lambda _job: app.chats.open(), on_end=self._chats_opened)
-        self.bridge.start("", _warm_up, on_end=_ignore)
+        # After the first picture: what is imported on another thread takes the processor away from this one.
+        self._warmer = QTimer(self.bridge)
+        self._warmer.setSingleShot(True)
+        self._warmer.setInterval(300)
+        self._warmer.timeout.connect(self._warm_up)
 
     def wear(self) -> None:
         """Put on the look of the settings."""
@@ -124,6 +128,10 @@ class Window:
     def show(self) -> None:
         """Show the window."""
         self.window.show()
+        self._warmer.start()
+
+    def _warm_up(self) -> None:
+        self.bridge.start("", _warm_up, on_end=_ignore)
 
     def show_crash(self) -> None:
         """Show the trace of the last crash, to be read and copied; it is sent nowhere."""
@@ -140,6 +148,7 @@ class Window:
     def close(self) -> None:
         """Close everything, in the right order."""
         self.application.styleHints().colorSchemeChanged.disconnect(self._system_look_changed)
+        self._warmer.stop()
         self.window.close()
         self.bridge.close()
         self.app.close()

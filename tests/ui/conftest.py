@@ -72,8 +72,14 @@ class Opened:
 
     def settle(self) -> None:
         """Wait until the core has nothing to do and the window has shown all of it."""
-        self.qtbot.waitUntil(lambda: not self.app.runtime.jobs, timeout=20_000)
-        self.qtbot.wait(80)
+
+        def quiet() -> bool:
+            bridge = self.whole.bridge
+            return not (self.app.runtime.jobs or bridge._queue or bridge._timer.isActive() or self.chat.is_storing or self.chat.view._timer.isActive())
+
+        for _turn in range(2):  # what ends may begin something new
+            self.qtbot.waitUntil(quiet, timeout=30_000)
+            self.qtbot.wait(50)
 
     def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         self.qtbot.waitUntil(condition, timeout=round(seconds * 1000))
