@@ -137,6 +137,9 @@ class Child:
                 return self.facts
             if self._about:
                 crashes.check(self._about)
+            if self._folder != Path():  # of a predecessor that died by itself
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_folder()  # of a predecessor that died
             self._folder = Path(tempfile.mkdtemp(prefix=f"{self.worker}-", dir=self._jobs_folder))
             self._death, self._closing = None, False
             self._stderr.clear()
@@ -244,8 +247,12 @@ class Child:
         if process is not None and process.stdin is not None:
             process.stdin.close()
         self._process = None
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
         if self._folder != Path():
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = Path()
 
     def _send(self, message: Message) -> None:
         process = self._process

@@ -19,7 +19,7 @@ from localstory.cli.screen import Screen
 from localstory.errors import CannotContinue
 from localstory.words import _, mark
 
-COMMANDS = tuple(n for n in ("ui", "demo", "probe", "ask", "story", "engines", "doctor") if __import__("pathlib").Path(__file__).with_name(n + ".py").exists())
+COMMANDS = ("ui", "demo", "probe", "ask", "story", "engines", "doctor")
 
 
 class Interrupted(CannotContinue):

@@ -96,6 +96,16 @@ async def test_works_again_after_a_death(odd: Start) -> None:
     assert (await answers(child, "echo", text="back"))[-1]["result"] == {"said": "back"}
 
 
+async def test_a_child_that_died_leaves_no_folder(odd: Start) -> None:
+    child = odd()
+    await child.start()
+    folder = child._folder
+    with pytest.raises(ChildDied):
+        await answers(child, "killed")
+    await answers(child, "echo", text="back")
+    assert not folder.exists()
+
+
 async def test_a_death_before_ready_is_told(odd: Start) -> None:
     with pytest.raises(ChildDied) as death:
         await odd("dies at hello").start()
