@@ -82,6 +82,8 @@ def open_picture(path: Path) -> Image.Image:
             if opened.width * opened.height > PIXELS_LIMIT:
                 raise PictureBroken(f"{opened.width}x{opened.height}")
             upright = ImageOps.exif_transpose(opened)
+            if upright.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+                upright = upright.convert("I").point(lambda value: value / 257).convert("L")
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
                 layer = upright.convert("RGBA")
                 ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))

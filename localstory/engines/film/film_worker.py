@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FILMING, _MIXING, _JOINING = mark("Filming"), mark("Mixing the sound"), mark("Joining the film")
 _MASTERS_KEPT = 2
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Read-only file system", "Permission denied")
+_OVER_THE_LIMIT = -25
+"""How ffmpeg ends on SIGXFSZ: more bytes in one file than its person allows (`ulimit -f`)."""
 COVER_WIDTH = 1280
 
 
@@ -46,6 +48,8 @@ class FilmWorker:
         except FfmpegMissing as error:
             raise Refused("ffmpeg_missing", looked_at=error.values["looked_at"]) from error
         except FfmpegFailed as error:
+            if error.exit_code == _OVER_THE_LIMIT:
+                raise Refused("unwritable", path=args["out"], reason="File too large") from error
             for cause in _FULL:
                 if cause in error.said:
                     raise Refused("unwritable", path=args["out"], reason=cause) from error

@@ -44,8 +44,12 @@ def concat_list(segments: Sequence[Path]) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Text as it can stand in an MP4: no control characters but line breaks, no lone surrogates."""
-    return "".join(c for c in text.replace("\r\n", "\n").replace("\r", "\n") if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    """Text as it can stand in an MP4: no control characters but line breaks, no lone surrogates.
+
+    A backslash at the end of a line gets a space: ffmpeg 9 (ffmetadec.c) takes an escaped one there for an escaped line break.
+    """
+    text = "".join(c for c in text.replace("\r\n", "\n").replace("\r", "\n") if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return re.sub(r"\\(?=\n|\Z)", r"\\ ", text)
 
 
 def escaped(text: str) -> str:

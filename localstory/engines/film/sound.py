@@ -19,7 +19,7 @@ RATE = 48_000
 HEADROOM_DB = 1.5
 """The limiter stays this far under the allowed true peak: AAC moves peaks by up to a decibel."""
 TOLERANCE_LU = 0.3
-LARGEST_GAIN_DB = 36.0
+LARGEST_GAIN_DB = 50.0
 """What is quieter than this allows is noise, not a voice."""
 
 # Rumble goes; loud syllables come down a little. Nothing here delays or lengthens the sound.
