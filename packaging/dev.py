@@ -434,7 +434,7 @@ def collect_words() -> None:
     """Bring the catalogues up to date with the code: new words come in empty, gone ones go to the end."""
     LOCALE.mkdir(exist_ok=True)
     _babel(
-        "extract", "-q", "--no-default-keywords", "-k", "_", "-k", "mark", "-k", "ngettext:1,2", "--no-wrap", "--sort-by-file", "--add-location=file",
+        "extract", "--no-default-keywords", "-k", "_", "-k", "mark", "-k", "ngettext:1,2", "--no-wrap", "--sort-by-file", "--add-location=file",
         "--project=localstory", "--copyright-holder=the localstory authors", "-o", CATALOGUE, "localstory", "ui",
     )  # fmt: skip
     po = LOCALE / "vi/LC_MESSAGES/localstory.po"
