@@ -123,6 +123,7 @@ REFUSED = {
     "a shape of nothing": gguf([], [tensor("a", (0, 3), 0, 0)]),
     "a shape beyond all": gguf([], [tensor("a", (1 << 40, 1 << 40), 0, 0)]),
     "a wrong offset": gguf([], [tensor("a", (8,), 0, 32)]),
+    "a gap between tensors": gguf([], [tensor("a", (8,), 0, 0), tensor("b", (8,), 0, 64)], 4096),
     "an overlapping tensor": gguf([], [tensor("a", (16,), 0, 0), tensor("b", (8,), 0, 32)], 96),
 }
 

@@ -86,6 +86,7 @@ def test_a_broken_model_is_in_the_list_with_its_reason(place: Home, content: byt
     assert starter.usable and not broken.usable
     assert broken.trouble is not None and why in words.tell(broken.trouble).detail
     assert best_text_model(place) == starter
+    assert best_text_model(place, "vi") is None
 
 
 def test_encoders_and_adapters_are_no_language_models(place: Home) -> None:
