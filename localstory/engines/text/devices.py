@@ -37,7 +37,7 @@ async def ask_devices(jobs_folder: Path | None = None) -> InstalledEngine:
     """
     engine = installed_engine()
     if engine.version is None:
-        raise _not_installed("llama_cpp")
+        raise _not_installed()
     child = Child("devices", jobs_folder=jobs_folder)
     try:
         async with asyncio.timeout(ANSWER_SECONDS), contextlib.aclosing(child.run("list", {})) as answers:
@@ -55,10 +55,10 @@ async def ask_devices(jobs_folder: Path | None = None) -> InstalledEngine:
     return engine
 
 
-def _not_installed(why: str) -> NotInstalled:
+def _not_installed(why: str = "") -> NotInstalled:
     return NotInstalled(
         title=mark("The text engine is not installed"),
-        detail=mark("llama-cpp-python can't be loaded: {why}."),
+        detail=mark("llama-cpp-python can't be loaded: {why}.") if why else mark("llama-cpp-python is missing."),
         hint=mark("Run: {dev} (from the sources) or: {pip}"),
         why=why,
         dev="python3 packaging/dev.py setup",
