@@ -137,8 +137,6 @@ class Child:
                 return self.facts
             if self._about:
                 crashes.check(self._about)
-            if self._folder != Path():  # of a predecessor that died by itself
-                shutil.rmtree(self._folder, ignore_errors=True)
             self._remove_folder()  # of a predecessor that died
             self._folder = Path(tempfile.mkdtemp(prefix=f"{self.worker}-", dir=self._jobs_folder))
             self._death, self._closing = None, False

@@ -62,7 +62,7 @@ async def test_voices_are_heard_where_they_were_placed(engine: FilmMaker, folder
     for number, start in ((0, 17), (1, 131)):
         source = probe.sound_of(sounds[number].path)
         part = heard[max(0, start * 2000 - 9600) : start * 2000 + len(source) + 9600]
-        assert abs(lag_of(part, source) - 9600) < 480, "10 ms"
+        assert abs(lag_of(part, source) - 9600) < 96, "2 ms"
 
 
 async def test_nothing_clicks_where_parts_meet_or_voices_begin(engine: FilmMaker, folder: Path) -> None:
