@@ -82,23 +82,23 @@ def test_twenty_kills_lose_no_finished_step(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("after_seconds", [0.3, 1.0, 2.5, 5.0])
-def test_ctrl_c_at_any_time_is_a_calm_end(tmp_path: Path, after_seconds: float) -> None:
+@pytest.mark.parametrize("after_seconds", [0.5, 1.5, 3.0, 6.0])
+def test_ctrl_c_at_any_time_is_a_calm_end(tmp_path: Path, home: Path, after_seconds: float) -> None:
     folder = tmp_path / "story"
     process = subprocess.Popen(
         command("demo", "--out", str(folder), "--scenes", "2", "--size", "256x144", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     time.sleep(after_seconds)
+    has_begun = home.exists()  # before that Python itself is still starting, and ends in its own way
     os.kill(process.pid, signal.SIGINT)
     os.kill(process.pid, signal.SIGINT)  # pressed twice
     out, err = process.communicate(timeout=30)
     if process.returncode == 0:
         pytest.fail("it was done before Ctrl+C came: choose a shorter time")
-    # Before Python itself is up, its own way to end is the only one.
-    assert process.returncode == 1 or (after_seconds < 0.5 and process.returncode in (-signal.SIGINT, 130)), err
+    assert process.returncode == 1 or not has_begun, err
     if out:
         assert json.loads(out)["error"]["code"] == "interrupted"
-    assert "Traceback" not in err or after_seconds < 0.5
+    assert "Traceback" not in err or not has_begun
     assert not list(tmp_path.rglob("*.part*"))
 
     async def settled() -> bool:
