@@ -203,9 +203,9 @@ def ours(folder: Path, changed: int | None) -> None:
     print(json.dumps({"wall_s": time.perf_counter() - began, "cpu_s": sum(u.ru_utime + u.ru_stime for u in use), **facts}))
 
 
-def run(command: list[str]) -> dict[str, Any]:
+def run(command: list[str], folder: Path = Path(__file__).parents[2]) -> dict[str, Any]:
     """Run a measured process; its own JSON, and the peak of memory (resident, of it and all its children) in bytes."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     peak = 0
 
     def watch() -> None:
@@ -245,7 +245,10 @@ def measure(pairs: int) -> dict[str, Any]:
             # A ten-thousandth more, since the baseline cuts fractions of a frame off.
             each = f"{SHOT_FRAMES / FPS + 0.0001:.4f}"
             options = ["--seconds-each", each, "--zoom", "--fps", str(FPS), "--crf", str(CRF), "--preset", PRESET]
-            plain = run([sys.executable, str(BASELINE), str(folder / "plain.mp4"), str(folder / "s.wav"), *map(str, pictures), *options])
+            plain = run(
+                [sys.executable, str(BASELINE), str(folder / "plain.mp4"), str(folder / "s.wav"), *map(str, pictures), *options],
+                folder,  # MoviePy puts its sound, while it is made, into the working folder
+            )
             for old in folder.glob("*-*.mp4"):
                 old.unlink()
             mine = run([sys.executable, "-m", "tests.bench.film", "--film", str(folder)])
