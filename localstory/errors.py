@@ -21,6 +21,16 @@ class Size:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A marked message as a value in an error, translated when shown."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class CannotContinue(Exception):
     """The world is in the way: what happened (`title`), why (`detail`) and what to do (`hint`).
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from tomlkit.exceptions import ParseError, TOMLKitError
 
 from localstory.errors import CannotContinue, mark
 from localstory.system import write_whole
@@ -54,12 +54,14 @@ def read_settings(path: Path) -> Settings:
     try:
         table = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:
+        at = {"line": error.line, "column": error.col} if isinstance(error, ParseError) else {}
         raise BadSettings(
             title=mark("The settings file can't be read"),
-            detail=mark("{path}: {reason}"),
+            detail=mark("{path} is damaged at line {line}, column {column}.") if at else mark("{path}: {reason}"),
             hint=mark("Mend that line, or delete the file to start with the defaults."),
             path=str(path),
             reason=str(error),
+            **at,
         ) from error
     chosen: dict[str, Any] = {}
     for field in fields(Settings):

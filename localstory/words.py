@@ -12,14 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localstory import system
-from localstory.errors import CannotContinue, Size, mark
+from localstory.errors import CannotContinue, Size, Word, mark
 
-__all__ = ["LANGUAGES", "Told", "_", "duration", "fill", "language", "mark", "ngettext", "number", "percent", "size", "system_language", "tell", "use_language"]
+__all__ = [
+    "LANGUAGES", "Told", "_", "duration", "fill", "language", "mark", "ngettext", "number", "percent", "size", "system_language", "system_reason", "tell",
+    "use_language",
+]  # fmt: skip
 
 LANGUAGES = ("en", "vi")
 """The languages the program speaks. A story can be in others: see the voices."""
 
 _LOCALE = Path(__file__).parent / "locale"
+
+
+# What the C library says of a file that can't be used (errno.h): the only foreign sentences a person meets often.
+_SYSTEM_REASONS = frozenset((
+    mark("No such file or directory"), mark("Permission denied"), mark("Operation not permitted"), mark("No space left on device"), mark("File exists"),
+    mark("Is a directory"), mark("Not a directory"), mark("Directory not empty"), mark("Read-only file system"), mark("File name too long"),
+    mark("File too large"), mark("Input/output error"), mark("Disk quota exceeded"), mark("Too many open files"), mark("Device or resource busy"),
+    mark("Cannot allocate memory"), mark("Broken pipe"), mark("Invalid argument"), mark("Exec format error"), mark("Too many levels of symbolic links"),
+))  # fmt: skip
 
 
 class _Current:
@@ -51,7 +63,8 @@ def language() -> str:
 
 def _(message: str) -> str:
     """The words for `message` in the language in use. Placeholders stay: format the result."""
-    return _Current.translations.gettext(message)
+    # In a catalogue the empty message is the header.
+    return _Current.translations.gettext(message) if message else ""
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
@@ -100,9 +113,26 @@ class Told:
 
 
 def fill(template: str, values: dict[str, object]) -> str:
-    """Translate a marked template and fill it; sizes, numbers and marked words inside are worded too."""
-    worded = {name: size(value.bytes) if isinstance(value, Size) else value for name, value in values.items()}
-    return _(template).format(**worded) if template else ""
+    """Translate a marked template and fill it; sizes, marked words and the system's reasons inside are worded too."""
+    return _(template).format(**{name: _worded(value) for name, value in values.items()}) if template else ""
+
+
+def _worded(value: object) -> object:
+    match value:
+        case Size():
+            return size(value.bytes)
+        case Word():
+            return _(value.message)
+        case str():
+            return system_reason(value)
+        case _:
+            return value
+
+
+def system_reason(reason: OSError | str) -> str:
+    """What the system said is wrong with a file, in the language in use; as it is when it is none of the common reasons."""
+    text = reason if isinstance(reason, str) else reason.strerror or str(reason)
+    return _(text) if text in _SYSTEM_REASONS else text
 
 
 def tell(error: CannotContinue) -> Told:

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from localstory.words import _
+from localstory.words import _, system_reason
 from ui.actions import Actions
 from ui.bridge import Bridge
 
@@ -44,7 +44,7 @@ class Desk(QObject):
         try:
             self.app.change_settings(replace(self.app.settings, **{name: value}))
         except OSError as error:
-            self.say(_("Not kept: {reason}").format(reason=error.strerror or str(error)))
+            self.say(_("Not kept: {reason}").format(reason=system_reason(error)))
         self.settings_changed.emit(name)
 
 

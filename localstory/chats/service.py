@@ -19,7 +19,7 @@ from localstory.chats.store import Chat
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
 from localstory.db import Database
 from localstory.engines.base import Message, Reply, Sampling, TextEngine, TextPiece, TextRequest
-from localstory.errors import BadRequest, CannotContinue, Size, mark
+from localstory.errors import BadRequest, CannotContinue, Size, Word, mark
 from localstory.events import Changed, Hub, Progress
 from localstory.words import Told
 
@@ -58,8 +58,7 @@ class Waiting:
 def record(error: BaseException) -> dict[str, Any]:
     """An error as it is kept with a message: templates and values, so that it can be worded in any language later."""
     if isinstance(error, CannotContinue):
-        values = {name: {"size_bytes": value.bytes} if isinstance(value, Size) else value for name, value in error.values.items()}
-        values = json.loads(json.dumps(values, default=str))
+        values = json.loads(json.dumps({name: _plain(value) for name, value in error.values.items()}, default=str))
         return {"code": error.code, "title": error.title, "detail": error.detail, "hint": error.hint, "values": values}
     details = "".join(traceback.format_exception(error))
     return {"code": "bug", "title": _OUR_BUG, "detail": "", "hint": _OUR_BUG_HINT, "values": {}, "details": details}
@@ -67,8 +66,28 @@ def record(error: BaseException) -> dict[str, Any]:
 
 def told(trouble: dict[str, Any]) -> Told:
     """Word a kept error in the language in use."""
-    values = {name: Size(value["size_bytes"]) if isinstance(value, dict) and "size_bytes" in value else value for name, value in trouble["values"].items()}
+    values = {name: _from_plain(value) for name, value in trouble["values"].items()}
     return Told(*(words.fill(trouble[part], values) for part in ("title", "detail", "hint")))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Size():
+            return {"size_bytes": value.bytes}
+        case Word():
+            return {"word": value.message}
+        case _:
+            return value
+
+
+def _from_plain(value: object) -> object:
+    match value:
+        case {"size_bytes": int(count)}:
+            return Size(count)
+        case {"word": str(message)}:
+            return Word(message)
+        case _:
+            return value
 
 
 class Chats:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from localstory import system
-from localstory.children.last_words import ChildDied, ChildHung, Quarantined
+from localstory.children.last_words import ChildDied, ChildHung, Quarantined, part_word
 from localstory.children.protocol import CANCELLED, LINE_LIMIT_BYTES, BadLine, Message, decode, encode
 from localstory.errors import CannotContinue
 from localstory.words import mark
@@ -46,7 +46,7 @@ class WorkFailed(CannotContinue):
         super().__init__(
             title=mark("The {worker} part of localstory could not do this"),
             detail=mark("Reason: {reason}."),
-            worker=worker,
+            worker=part_word(worker),
             reason=reason,
         )
         self.worker = worker

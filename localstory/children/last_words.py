@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localstory.errors import CannotContinue
+from localstory.errors import CannotContinue, Word
 from localstory.words import mark
 
 # What native code writes before it dies, most telling first. The prefixes are ggml's, ONNX Runtime's and Python's own.
 _TELLING = ("GGML_ASSERT", "GGML_ABORT", "CUDA error", "ErrorOutOfDeviceMemory", "terminate called", "error:", "Error")
+
+
+_PARTS = {"text": mark("text"), "speech": mark("speech"), "film": mark("film"), "devices": mark("devices")}
+"""What the children are called in front of people."""
+
+
+def part_word(worker: str) -> Word | str:
+    """The name of a child as a value for an error; one that people never meet keeps its own."""
+    return Word(_PARTS[worker]) if worker in _PARTS else worker
 
 
 class ChildDied(CannotContinue):
@@ -24,7 +33,7 @@ class ChildDied(CannotContinue):
             title=mark("The {worker} part of localstory stopped unexpectedly"),
             detail=detail,
             hint=hint,
-            worker=worker,
+            worker=part_word(worker),
             last_line=telling_line(stderr),
         )
 
@@ -39,7 +48,7 @@ class ChildHung(CannotContinue):
             title=mark("The {worker} part of localstory stopped answering"),
             detail=mark("It gave no sign of life for {seconds} seconds and was ended."),
             hint=mark("Try again. If it happens again, restart the computer or choose a smaller model."),
-            worker=worker,
+            worker=part_word(worker),
             seconds=round(seconds),
         )
 

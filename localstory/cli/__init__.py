@@ -45,10 +45,32 @@ class CommandFailed(CannotContinue):
         self.result = result
 
 
+# argparse's own words, so that they stand in our catalogue (argparse.py of Python 3.11 to 3.14).
+_ARGPARSE = (
+    mark("usage: "), mark("positional arguments"), mark("options"), mark("show this help message and exit"), mark("%(prog)s: error: %(message)s\n"),
+    mark("argument %(argument_name)s: %(message)s"), mark("the following arguments are required: %s"), mark("unrecognized arguments: %s"),
+    mark("invalid choice: %(value)r (choose from %(choices)s)"), mark("invalid %(type)s value: %(value)r"), mark("expected one argument"),
+    mark("expected at least one argument"), mark("expected at most one argument"), mark("not allowed with argument %s"),
+    mark("one of the arguments %s is required"), mark("ignored explicit argument %r"), mark("unexpected option string: %s"),
+    mark("ambiguous option: %(option)s could match %(matches)s"), mark("unknown parser %(parser_name)r (choices: %(choices)s)"),
+)  # fmt: skip
+
+
+def _speak_in_argparse() -> None:
+    # WORKAROUND: argparse takes its words from gettext's default domain, in which there is no Vietnamese; it looks them
+    # up by its module's `_`. Remove when argparse can be given a catalogue (python/cpython, Lib/argparse.py).
+    vars(argparse)["_"] = _argparse_word
+
+
+def _argparse_word(message: str) -> str:
+    return _(message) if message in _ARGPARSE else message
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line. Modules of commands are light: what is heavy they import when they run."""
+    _speak_in_argparse()
     parser = argparse.ArgumentParser(prog="localstory", description=_("Language models on your own computer, and stories told with them."))
-    parser.add_argument("--version", action="version", version=f"localstory {__version__}")
+    parser.add_argument("--version", action="version", version=f"localstory {__version__}", help=_("show the program's version number and exit"))
     commands = parser.add_subparsers(dest="command", metavar=_("COMMAND"))
     for name in COMMANDS:
         module = importlib.import_module(f"localstory.cli.{name}")

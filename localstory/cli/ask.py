@@ -71,5 +71,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path}: {reason}."), path=str(path), reason=str(error)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path}: {reason}."), path=str(path), reason=reason) from error
+    except UnicodeDecodeError as error:
+        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path} is not a text in UTF-8."), path=str(path)) from error

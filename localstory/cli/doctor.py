@@ -23,7 +23,7 @@ import localstory
 from localstory.cli.screen import Screen
 from localstory.errors import CannotContinue
 from localstory.paths import Home
-from localstory.words import _, mark, size, tell
+from localstory.words import _, mark, size, system_reason, tell
 
 SUMMARY = mark("find what is missing and tell how to mend it")
 
@@ -138,7 +138,7 @@ def _ffmpeg() -> Check:
     try:
         answer = run_tool([program, "-version"], timeout_seconds=20, own_group=True)
     except OSError as error:
-        return Check("ffmpeg", title, False, detail=f"{program}: {error.strerror or error}", fix=fix)
+        return Check("ffmpeg", title, False, detail=f"{program}: {system_reason(error)}", fix=fix)
     first = answer.stdout.decode("utf-8", "replace").split("\n")[0]
     if answer.exit_code or not first.startswith("ffmpeg version"):
         return Check("ffmpeg", title, False, detail=_("{program} does not run").format(program=program), fix=fix)
@@ -183,7 +183,7 @@ def _home(home: Home) -> Check:
             file.write(b"x" * 4096)
             file.flush()
     except OSError as error:
-        return Check("home", title, False, detail=f"{home.root}: {error.strerror or error}", fix=fix)
+        return Check("home", title, False, detail=f"{home.root}: {system_reason(error)}", fix=fix)
     return Check("home", title, True, detail=str(home.root))
 
 
@@ -210,7 +210,7 @@ def _lock(home: Home) -> Check:
                 "lock", title, False, False, _("the home folder is in use"), _("Close the other localstory before you make stories from the command line.")
             )
     except OSError as error:
-        return Check("lock", title, False, False, str(error))
+        return Check("lock", title, False, False, f"{home.lock_file}: {system_reason(error)}")
     lock.release()
     return Check("lock", title, True, False)
 
@@ -225,7 +225,7 @@ def _settings(home: Home) -> Check:
         told = tell(error)
         return Check("settings", title, False, False, told.detail, told.hint)
     except OSError as error:
-        return Check("settings", title, False, False, f"{home.settings_file}: {error.strerror or error}")
+        return Check("settings", title, False, False, f"{home.settings_file}: {system_reason(error)}")
     return Check("settings", title, True, False)
 
 

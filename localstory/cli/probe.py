@@ -8,7 +8,7 @@ from typing import Any
 
 from localstory.cli.screen import Screen
 from localstory.events import Progress
-from localstory.words import _, mark
+from localstory.words import _, mark, tell
 
 SUMMARY = mark("show what this computer is and what runs on it")
 
@@ -34,7 +34,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         try:
             engine = asyncio.run(ask_devices())
         except CannotContinue as error:
-            screen.note(str(error))
+            told = tell(error)
+            screen.note("\n".join(part for part in (told.title, told.detail, told.hint) if part))
     machine = join_engine(machine, engine)
     facts = in_plain_words(machine)
     width = max(len(fact.title) for fact in facts)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localstory import words
 from localstory.cli.screen import Screen
 from localstory.errors import FileTrouble
 from localstory.words import _, duration, mark, ngettext, percent
@@ -140,8 +141,12 @@ def tell(built: Built, tools: Tools, screen: Screen) -> None:
         + ", "
         + ngettext("{count} was there already.", "{count} were there already.", skipped).format(count=skipped)
     )
-    for name, reason in built.failed.items():
-        screen.note(_("{name} failed and is replaced by a card; the next build tries again: {reason}").format(name=name, reason=reason))
+    for name, error in built.failed.items():
+        told = words.tell(error)
+        reason = " ".join(part for part in (told.title, told.detail, told.hint) if part)
+        screen.note(
+            _("Picture {key} failed and is replaced by a card; the next build tries again: {reason}").format(key=name.removeprefix("picture "), reason=reason)
+        )
     for stage, seconds in built.seconds.items():
         screen.say(f"  {_(_STAGES[stage])}: {duration(seconds)}")
     screen.say(_("Film: {path} ({length})").format(path=built.film, length=duration(built.film_seconds)))
@@ -155,7 +160,7 @@ def as_json(folder: Path, title: str, built: Built, tools: Tools) -> dict[str, A
         "film_seconds": round(built.film_seconds, 3),
         "done": built.made,
         "skipped": built.skipped,
-        "failed": built.failed,
+        "failed": {name: {"code": error.code, "title": words.tell(error).title} for name, error in built.failed.items()},
         "seconds": {stage: round(seconds, 2) for stage, seconds in built.seconds.items()},
         "model_share": round(built.model_share, 3) if built.model_share is not None else None,
         "models": {"text": tools.writer_facts.model, "voice": tools.voice_facts.model},

@@ -63,8 +63,8 @@ class Built:
 
     made: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    """A picture that failed -> why (in English); a title card stands in and the next build tries again."""
+    failed: dict[str, CannotContinue] = field(default_factory=dict)
+    """A picture that failed -> why; a title card stands in and the next build tries again."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage: write, draw, speak, film."""
     film: Path | None = None

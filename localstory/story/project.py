@@ -30,17 +30,17 @@ _MARKER = re.compile(r"^<!--\s*scene\s+([\w-]+)\s*-->\s*$", re.MULTILINE | re.IG
 
 
 class BadStory(CannotContinue):
-    """A story's folder can't be read: a file is missing, broken, or from a newer version."""
+    """A story's folder can't be read: a file is missing, broken, or from a newer version. `why` is a marked message about {path}."""
 
     code = "bad_story"
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, why: str, **values: object) -> None:
         super().__init__(
             title=mark("This story can't be read"),
-            detail=mark("{path}: {reason}"),
+            detail=why,
             hint=mark("Put the file back as it was, or begin a new story with: localstory story new"),
             path=str(path),
-            reason=reason,
+            **values,
         )
 
 
@@ -247,7 +247,7 @@ def read_story(folder: Path) -> Story:
     """Read a story's folder; story.md has the last word on title and texts. Raises BadStory."""
     project_table = _read_json(folder / "project.json", dict)
     if int(project_table.get("schema_version", 0)) > SCHEMA_VERSION:
-        raise BadStory(folder / "project.json", "it was made by a newer localstory")
+        raise BadStory(folder / "project.json", mark("{path} was made by a newer localstory."))
     try:
         fields = set(Project.__dataclass_fields__)
         project = Project(**{key: value for key, value in project_table.items() if key in fields})
@@ -257,17 +257,29 @@ def read_story(folder: Path) -> Story:
             for one in _read_json(folder / "scenes.json", list)
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadStory(folder, f"{type(error).__name__}: {error}") from error
+        raise BadStory(folder, mark("Something in {path} is not as it should be: {reason}."), reason=f"{type(error).__name__}: {error}") from error
     try:
         title, texts = read_text((folder / "story.md").read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise BadStory(folder / "story.md", str(error)) from error
+        raise _unreadable(folder / "story.md", error) from error
     if not texts:
-        raise BadStory(folder / "story.md", "it has no scene markers such as <!-- scene s1 -->")
+        raise BadStory(folder / "story.md", mark("{path} has no scene markers such as <!-- scene s1 -->."))
     if len({id for id, _text in texts}) < len(texts):
-        raise BadStory(folder / "story.md", "two scenes have the same marker")
+        raise BadStory(folder / "story.md", mark("In {path}, two scenes have the same marker."))
     scenes = tuple(replace(planned.get(id, Scene(id)), text=text) for id, text in texts)
     return Story(folder, replace(project, title=title or project.title), bible, scenes)
+
+
+def _unreadable(path: Path, error: Exception) -> BadStory:
+    match error:
+        case OSError():
+            return BadStory(path, mark("{path} can't be read: {reason}."), reason=error.strerror or str(error))
+        case UnicodeDecodeError():
+            return BadStory(path, mark("{path} is not a text in UTF-8."))
+        case json.JSONDecodeError():
+            return BadStory(path, mark("{path} is damaged at line {line}, column {column}."), line=error.lineno, column=error.colno)
+        case _:
+            return BadStory(path, mark("{path} does not hold what it should."))
 
 
 def write_json(path: Path, table: object) -> None:
@@ -282,7 +294,7 @@ def _read_json(path: Path, kind: type[Any]) -> Any:
     try:
         table = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadStory(path, str(error)) from error
+        raise _unreadable(path, error) from error
     if not isinstance(table, kind):
-        raise BadStory(path, "it has the wrong shape")
+        raise BadStory(path, mark("{path} does not hold what it should."))
     return table

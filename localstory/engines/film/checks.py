@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from localstory.engines.base import FilmRequest, SegmentRequest, Shot, SoundRequest
-from localstory.errors import BadRequest, CannotContinue, FileTrouble
+from localstory.errors import BadRequest, CannotContinue, FileTrouble, Word
 from localstory.words import mark
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -50,7 +50,7 @@ def broken(path: Path | str, reason: str) -> FileTrouble:
     )
 
 
-def unwritable(path: Path | str, reason: str) -> FileTrouble:
+def unwritable(path: Path | str, reason: str | Word) -> FileTrouble:
     """The film can't be written where it should go."""
     return FileTrouble(
         title=mark("The film can't be saved"),
@@ -122,9 +122,9 @@ def check_film(request: FilmRequest) -> None:
 def check_folder(out: Path) -> None:
     """The file's folder must be there. Raises FileTrouble."""
     if not out.parent.is_dir():
-        raise unwritable(out, "its folder is not there")
+        raise unwritable(out, Word(mark("its folder is not there")))
     if out.is_dir():
-        raise unwritable(out, "a folder has this name")
+        raise unwritable(out, Word(mark("a folder has this name")))
 
 
 def _check_fps(fps: int) -> None:

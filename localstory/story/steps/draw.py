@@ -36,7 +36,7 @@ async def draw(builder: Builder, story: Story) -> dict[str, Made]:
             except FileTrouble:
                 raise
             except CannotContinue as error:
-                builder.built.failed[f"picture {key}"] = str(error)
+                builder.built.failed[f"picture {key}"] = error
                 pictures[key] = await _picture(builder, story, key, cards, instead=True)
         builder.report(Progress(DRAWING, len(keys), len(keys)))
     finally:

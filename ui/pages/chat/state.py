@@ -11,10 +11,12 @@ from localstory.chats.store import Chat
 from localstory.chats.tree import ChatMessage, Tree
 from localstory.events import Progress
 from localstory.models.library import TextModel
-from localstory.words import _, duration, ngettext, number, percent, size
+from localstory.words import _, duration, mark, ngettext, number, percent, size
 from ui import errors
 from ui.widgets.palette_score import fold
 from ui.widgets.values import MessageAction, Shown
+
+_ENDINGS = {"end": mark("the model"), "stop": mark("a stop word"), "length": mark("the longest length"), "context": mark("the end of its memory")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def reply_facts(made_of: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if timing.get("tokens_per_second"):
         facts.append((_("Speed"), speed_words(timing["tokens_per_second"])))
-    return [*facts, (_("Seed"), str(made_of.get("seed", ""))), (_("Ended by"), str(made_of.get("stop_reason", "")))]
+    return [*facts, (_("Seed"), str(made_of.get("seed", ""))), (_("Ended by"), _(_ENDINGS.get(made_of.get("stop_reason", ""), "–")))]
 
 
 def _seconds(seconds: float) -> str:
