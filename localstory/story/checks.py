@@ -14,7 +14,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 # Not for a story told to a child, whatever the idea; a first and cheap net.
 _UNSAFE = re.compile(
-    r"\b(kill\w*|murder\w*|blood\w*|dead|die[ds]?|dying|death|corpse\w*|suicid\w*|gun|guns|shot|shoot\w*|stab\w*|knife|knives|drug\w*|drunk\w*|alcohol|beer|whiskey|"
+    r"\b(kill\w*|murder\w*|blood\w*|dead|die[ds]?|dying|death|lost (?:their|his|her|its) li(?:fe|ves)|corpse\w*|suicid\w*|gun|guns|shot|shoot\w*|stab\w*|knife|knives|drug\w*|drunk\w*|alcohol|beer|whiskey|"
     r"cigarette\w*|sex\w*|naked|nude|kissed him|kissed her|rape\w*|breast\w*|hell|damn\w*|devil|satan|racis\w*|slave\w*|nazi\w*|terroris\w*|war|bomb\w*|prison\w*|cancer|"
     r"abus\w*|tortur\w*|hate[ds]?|stupid|idiot\w*|bastard\w*|bitch\w*|shit\w*|fuck\w*|ass|phone number|e-?mail|password)\b",
     re.IGNORECASE,
@@ -72,7 +72,7 @@ def judge(attempt: str, *, beat: str, lead: str, before: str, scene: str, bible:
     """Judge a continuation of `lead`, in a scene that began with `scene`, after the story `before`.
 
     The checks name what they reject: "empty", "unfinished", "repeats", "loops", "stranger", "lost hero", "unsafe",
-    "meta", "first person", "quotes", "odd characters", "sad end".
+    "meta", "first person", "quotes", "odd characters", "sad end" (or one that opens a new story), "early end".
     """
     raw = " ".join(attempt.split())
     if not words(raw):
@@ -108,8 +108,10 @@ def _problems(text: str, *, beat: str, before: str, scene: str, bible: Bible) ->
         yield "stranger"
     if _lost(text, scene, bible) or _turned_into(text, bible):
         yield "lost hero"
-    if beat == "end" and _SAD.search(text):
+    if beat == "end" and (_SAD.search(text) or re.search(r"\bbut one day\b", text, re.IGNORECASE) or sentences(text)[-1].startswith("But ")):
         yield "sad end"
+    if beat != "end" and _OVER.search(text):
+        yield "early end"
 
 
 def strangers(text: str, bible: Bible) -> set[str]:
@@ -168,15 +170,21 @@ def _turned_into(text: str, bible: Bible) -> bool:
     """ "I am a man named Finn", "Finn became a dragon": somebody is said to be what the bible says they are not."""
     kinds = {one.kind for one in bible.characters}
     for match in re.finditer(
-        r"\b(?:am|i'm|was|is|are|were|became|become)\s+(?:not\s+)?(?:just\s+)?(?:an?|the)\s+((?:[\w'-]+\s+){0,2}?[\w'-]+)\b", text, re.IGNORECASE
+        r"\b(?:am|i'm|was|is|are|were|became|become)\s+(?:not\s+)?(?:just\s+)?(?:an?|the)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)\b", text, re.IGNORECASE
     ):
         said = [singular(word.lower()) for word in match.group(1).split()]
         if any(word in ANIMATE and word not in kinds and word not in _FRIENDLY for word in said):
             return True
-    return False
+    # Nobody of ours turns into anything, whatever it is: "would be a little dragon", "made her into a queen".
+    return any(
+        singular(word.lower()) in ANIMATE and word.lower() not in _FRIENDLY
+        for match in re.finditer(r"\b(?:be|into|becoming|became|become)\s+(?:an?|the)\s+((?:[\w'-]+\s+){0,2}[\w'-]+)\b", text, re.IGNORECASE)
+        for word in match.group(1).split()
+    )
 
 
 _FRIENDLY = frozenset("friend hero heroine kid child animal creature person baby".split())
+_OVER = re.compile(r"\b(forevermore|ever after|for ever|forever|the last time|once upon a time)\b", re.IGNORECASE)
 _SAD = re.compile(r"\b(sad|sadly|cried|crying|cry|afraid|angry|lonely|never|alone|lost|sorry|worried|scared)\b", re.IGNORECASE)
 _KIN = re.compile(
     r"\b(mom|mommy|mum|mummy|mother|dad|daddy|father|parents|children|brothers?|sisters?|grandmother|grandfather|boys|girls|humans?|people|someone|somebody|man|woman)\b",
@@ -216,9 +224,11 @@ def _score(text: str, before: str, scene: str, bible: Bible, mean_logprob: float
     named = sum(_mentions(text, one) for one in bible.characters)
     fresh = len(telling - old) / max(1, len(telling))
     on_topic = len(telling & ({word.lower() for word in words(scene)} - _COMMON))
-    newcomers = len({match.group().lower() for match in _KIN.finditer(text)} - {word.lower() for word in words(f"{bible.idea} {scene}")})
+    known = {singular(word.lower()) for word in words(f"{bible.idea} {scene} {before}")} | {one.kind for one in bible.characters} | _FRIENDLY
+    newcomers = len({one for word in words(text) if (one := singular(word.lower())) in ANIMATE or _KIN.fullmatch(word)} - known)
+    sweet = len(re.findall(r"\blov(?:e|ed|es|ing)\b|\beach other\b", text, re.IGNORECASE))
     likely = mean_logprob if mean_logprob is not None else -2.0
-    return likely + 0.15 * min(named, 2) + 0.4 * fresh + 0.1 * min(on_topic, 3) - 0.25 * newcomers + 0.02 * min(len(words(text)), 34)
+    return likely + 0.15 * min(named, 2) + 0.4 * fresh + 0.1 * min(on_topic, 3) - 0.35 * newcomers - 0.2 * max(0, sweet - 1) + 0.02 * min(len(words(text)), 34)
 
 
 def _mentions(text: str, one: Character) -> bool:

@@ -15,7 +15,7 @@ from localstory.story.bible import Bible, make_bible
 from localstory.story.openers import Opener, make_openers
 from localstory.words import mark
 
-TRIES = 5
+TRIES = 6
 """Tries a scene; the best of those that pass is taken."""
 MORE_TRIES = 4
 """Further ones when none has passed."""

@@ -36,6 +36,8 @@ def test_a_simple_continuation_passes() -> None:
         ("was happy. I think that you would like my house by the sea, because it is warm.", "first person"),
         ('said, "Come with me to the sea, little fox, and we shall look at all the ships.', "quotes"),
         ("found 12345 coins at http://example.com and bought a very big and beautiful ship.", "odd characters"),
+        ("decided to help the bird, and made it into a little dragon with green wings.", "lost hero"),
+        ("walked home with the fox, and that is how they lived happily ever after there.", "early end"),
         ("was a wolf who lived in the mountains and looked for a friend all day long.", "lost hero"),
     ],
 )
@@ -50,6 +52,10 @@ def test_a_sentence_of_an_earlier_scene_is_a_repeat() -> None:
 def test_an_end_may_not_be_sad() -> None:
     sad = "was sad and cried all night, because the long way was over and the fox was gone."
     assert "sad end" in problems(sad, beat="end") and "sad end" not in problems(sad, beat="trouble")
+
+
+def test_an_end_opens_no_new_story() -> None:
+    assert "sad end" in problems("was happy and laughed with the fox. But one day, they saw a strange light.", beat="end")
 
 
 def test_a_girl_does_not_become_a_boy() -> None:

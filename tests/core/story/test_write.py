@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from localstory.story.steps.write import TRIES, Plan, make_plan, model_share, wr
 
 IDEA = "A girl named Mai and a sleepy dragon on the way to the mountain"
 GOOD = " to walk by the river and listen to the water. The little boats were dancing there until the evening came."
-PLAN = {
+PLAN: dict[str, Any] = {
     "title": "Mai and the Mountain",
     "place": "a green valley",
     "characters": [
@@ -103,7 +104,7 @@ async def test_a_large_model_plans_in_json_and_writes_through_its_chat_template(
     text, share, _problems = await scene_with(engine, plan, 1)
     assert share == 1.0 and text.startswith("Then the")
     request: TextRequest = engine.requests[-1]
-    assert request.prompt is None and PLAN["scenes"][1] in request.messages[-1].text  # type: ignore[index]
+    assert request.prompt is None and str(PLAN["scenes"][1]) in request.messages[-1].text
 
 
 @pytest.mark.parametrize(
