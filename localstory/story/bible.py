@@ -24,6 +24,10 @@ _LEAD_IN = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[,.;:!?—–-]", re.UNICODE)
 
 
+_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 4, "six": 4, "seven": 4, "many": 4, "several": 3}
+_OTHER_COLOURS = ("#c8553d", "#588b8b", "#d9a441")
+
+
 @dataclass(frozen=True, slots=True)
 class Character:
     """Somebody of the story. `phrase` is how the idea calls it, without its article ("sleepy dragon")."""
@@ -53,9 +57,12 @@ class Character:
         """How the story goes on calling it."""
         return self.name
 
-    def figure(self) -> Figure:
-        """For the pictures."""
-        return Figure(self.name, self.kind, self.colours, self.item)
+    def figures(self) -> tuple[Figure, ...]:
+        """For the pictures: one, or as many as "two robots" says, of one name and different colours."""
+        if not self.plural:
+            return (Figure(self.name, self.kind, self.colours, self.item),)
+        count = _COUNTS.get(self.phrase.split()[0].lower(), 2)
+        return tuple(Figure(self.name, self.kind, self.colours or (() if not number else (_OTHER_COLOURS[number - 1],)), self.item) for number in range(count))
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,6 +328,11 @@ def _actors(
     if not seen and not others and cast:
         seen[0] = [0]
         reasons.append("nobody mentioned: the first of the cast")
+    # Figures that share a name come together: "the robots" are two.
+    for who in list(seen):
+        for index, figure in enumerate(cast):
+            if figure.name and figure.name == cast[who].name:
+                seen.setdefault(index, seen[who])
     found: list[tuple[int, Actor]] = []
     for who, places in seen.items():
         found.append((min(places) - 10_000, Actor(cast[who], _pose(words, hits, sentences, places, book))))

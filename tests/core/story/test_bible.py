@@ -100,3 +100,11 @@ def test_lead_ins_are_no_part_of_the_idea() -> None:
 )
 def test_articles(phrase: str, said: str) -> None:
     assert with_article(phrase) == said
+
+
+def test_two_robots_are_two_in_the_pictures_too() -> None:
+    (robots,) = make_bible("Two robots look for a lost star", seed=1).characters
+    assert [figure.kind for figure in robots.figures()] == ["robot", "robot"]
+    assert len({figure.colours for figure in robots.figures()}) == 2
+    (fox,) = make_bible("a fox", seed=1).characters
+    assert len(fox.figures()) == 1

@@ -160,3 +160,9 @@ def test_a_hundred_thousand_characters_are_read_quickly() -> None:
     began = time.perf_counter()
     read_scene("Mia and the dragon flew over the dark forest, as brave as a lion. " * 1600, (MIA,))
     assert time.perf_counter() - began < 2.0
+
+
+def test_figures_that_share_a_name_come_together() -> None:
+    cast = (Figure("the robots", "robot"), Figure("the robots", "robot", ("#c8553d",)), Figure("Mai", "girl"))
+    assert len(read_scene("But the robots had a good idea.", cast).actors) == 2
+    assert len(read_scene("Mai had a good idea.", cast).actors) == 1
