@@ -531,7 +531,9 @@ def test(arguments: Sequence[str]) -> int:
             else:
                 say("No Xvfb here: tests that need a real X server are left out.")
                 codes = []
-        codes.append(_pytest(["-m", "not xcb", "-n", "2", "--dist", "loadfile"], environment))
+        codes.append(_pytest(["-m", "not xcb and not slow", "-n", "2", "--dist", "loadfile"], environment))
+        # One at a time: two models that write side by side on two cores wait for each other more than they write.
+        codes.append(_pytest(["-m", "slow"], environment))
     # 5: pytest found no test of that kind.
     if any(code not in (0, 5) for code in codes):
         failed.append("pytest")
