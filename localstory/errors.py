@@ -20,6 +20,9 @@ class Size:
 
     bytes: int
 
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

@@ -221,7 +221,7 @@ def _refuse(error: CannotContinue) -> int:
     box.setInformativeText("\n\n".join(part for part in (said.detail, said.hint) if part))
     box.setDetailedText(said.details)
     box.setStandardButtons(QMessageBox.StandardButton.Ok)
-    print(error, file=sys.stderr)
+    print("\n".join(part for part in (said.title, said.detail, said.hint) if part), file=sys.stderr)
     box.exec()
     return 1
 

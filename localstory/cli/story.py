@@ -143,7 +143,7 @@ def tell(built: Built, tools: Tools, screen: Screen) -> None:
     )
     for name, error in built.failed.items():
         told = words.tell(error)
-        reason = " ".join(part for part in (told.title, told.detail, told.hint) if part)
+        reason = " ".join(part for part in (f"{told.title}.", told.detail, told.hint) if part)
         screen.note(
             _("Picture {key} failed and is replaced by a card; the next build tries again: {reason}").format(key=name.removeprefix("picture "), reason=reason)
         )

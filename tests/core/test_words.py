@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import io
 import os
 import pkgutil
 import re
@@ -26,7 +27,12 @@ import localstory
 from localstory import words
 from localstory.chats.service import record, told
 from localstory.children.last_words import ChildDied
+from localstory.cli import story
+from localstory.cli.screen import Screen
+from localstory.engines.base import EngineFacts
+from localstory.engines.image.output import PictureNotSaved
 from localstory.errors import CannotContinue, FileTrouble, Size, Word
+from localstory.story.build import Built, Tools
 from localstory.system import WINDOWS
 
 ROOT = Path(localstory.__file__).resolve().parent.parent
@@ -59,6 +65,7 @@ NOT_LITERAL = {
     ("ui/pages/chat/state.py", "progress.stage"),
     ("ui/pages/chat/state.py", "_ENDINGS.get(made_of.get('stop_reason', ''), '–')"),
     ("ui/pages/machine/state.py", "gpu.why_not"),
+    ("ui/pages/models/state.py", "_LANGUAGES.get(voice.language, voice.language)"),
     ("ui/qt_words.py", "plain"),
 }
 
@@ -381,6 +388,20 @@ def test_the_command_line_says_in_vietnamese_what_is_wrong(tmp_path: Path) -> No
     code, out, said = run("story", "new", "", "--out", str(tmp_path / "truyện"))
     assert (code, out) == (1, "")
     assert said.splitlines()[:2] == ["Chưa có ý tưởng nào để kể", "Văn bản không có từ nào."]
+
+
+def test_a_picture_that_failed_is_told_in_the_readers_language() -> None:
+    built = Built(failed={"picture s2": PictureNotSaved(Path("cáo.png"), "No space left on device")}, seconds={"draw": 2.0})
+    facts = EngineFacts("x", "1", model="m")
+    nobody: Any = None
+    tools = Tools(nobody, facts, nobody, nobody, nobody, facts, nobody)
+    words.use_language("vi")
+    out, err = io.StringIO(), io.StringIO()
+    story.tell(built, tools, Screen(stdout=out, stderr=err))
+    expected = "Không vẽ được hình s2 nên thay bằng thẻ chữ; lần làm sau sẽ thử lại: Không lưu được hình. Ghi cáo.png không thành: Thiết bị hết chỗ trống."
+    assert err.getvalue().startswith(expected)
+    assert "  vẽ: 2 giây" in out.getvalue()
+    assert story.as_json(Path("x"), "", built, tools)["failed"] == {"picture s2": {"code": "picture_not_saved", "title": "Không lưu được hình"}}
 
 
 def test_help_is_in_vietnamese_down_to_argparses_own_words() -> None:

@@ -62,7 +62,8 @@ def in_vietnamese(opened: Opened) -> None:
 
 def test_no_english_is_left(opened: Opened) -> None:
     in_vietnamese(opened)
-    catalogue, seen = english_words(), set()
+    # In the list of languages each stands under its own name.
+    catalogue, seen = english_words() - {"English"}, set()
     for room, what in ROOMS:
         opened.window.go(room, what)
         opened.settle()

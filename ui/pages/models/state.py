@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localstory.models.library import TextModel, Voice
-from localstory.words import _, ngettext, number, size, tell
+from localstory.words import _, mark, ngettext, number, size, tell
+
+_LANGUAGES = {"en": mark("English"), "vi": mark("Vietnamese")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def voice_rows(voices: Sequence[Voice]) -> list[Row]:
         said = tell(voice.trouble) if voice.trouble is not None else None
         trouble = " ".join(part for part in (said.title + ".", said.detail, said.hint) if part) if said else ""
         facts = [
-            (_("Language"), voice.language),
+            (_("Language"), _(_LANGUAGES.get(voice.language, voice.language))),
             (_("Sample rate"), _("{number} Hz").format(number=number(voice.sample_rate))),
             (_("Licence"), voice.licence or _("not stated")),
         ]
