@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -117,10 +117,11 @@ class Runtime:
         """Run a coroutine on the loop and wait for it in this thread; Ctrl+C cancels it, waits for its end and goes on."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            while not future.done():
+                # In short waits: Windows tells a thread that waits without end nothing of Ctrl+C.
+                wait([future], timeout=0.2)
             return future.result()
         except KeyboardInterrupt:
-            done = threading.Event()
-            future.add_done_callback(lambda _future: done.set())
             future.cancel()
             self._settle()
             raise

@@ -322,16 +322,17 @@ class Child:
                     self._stderr.append(line[:2000])
 
     async def _watch(self) -> None:
-        last_look = time.monotonic()
-        while True:
+        process, last_look = self._process, time.monotonic()
+        # No longer than its process: a later one has a watcher of its own, and the number may be somebody else's by then.
+        while process is not None and process.returncode is None:
             await asyncio.sleep(1.0)
             now = time.monotonic()
             if now - last_look > 5.0:  # we were asleep ourselves (suspended, starved): give the child its time again
                 self._heard = now
             last_look = now
-            if now - self._heard > SILENCE_SECONDS and self._process is not None:
+            if now - self._heard > SILENCE_SECONDS and process.returncode is None and self._process is process:
                 self._fail(ChildHung(self.worker, now - self._heard))
-                system.end_group(self._process.pid)
+                system.end_group(process.pid)
                 return
 
 

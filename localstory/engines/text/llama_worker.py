@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import json
 import math
+import os
 import sys
 import time
 from collections import deque
@@ -91,7 +92,7 @@ class LlamaWorker:
             return not job.cancelled
 
         params.progress_callback = L.llama_progress_callback(progress)
-        self._model = L.llama_model_load_from_file(str(args["path"]).encode(), params)
+        self._model = L.llama_model_load_from_file(os.fsencode(str(args["path"])), params)
         job.check()
         if not self._model:
             self._model = None

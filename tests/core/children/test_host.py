@@ -96,6 +96,16 @@ async def test_works_again_after_a_death(odd: Start) -> None:
     assert (await answers(child, "echo", text="back"))[-1]["result"] == {"said": "back"}
 
 
+async def test_a_child_that_died_is_watched_no_more(odd: Start) -> None:
+    child = odd()
+    with pytest.raises(ChildDied):
+        await answers(child, "killed")
+    await answers(child, "echo", text="back")
+    await asyncio.sleep(1.2)  # the old watcher's next look
+    watchers = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") == "_watch"]
+    assert len(watchers) == 1
+
+
 async def test_a_child_that_died_leaves_no_folder(odd: Start) -> None:
     child = odd()
     await child.start()
