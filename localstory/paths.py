@@ -66,25 +66,33 @@ def open_home(root: Path | None = None) -> Home:
         for folder in (home.root, home.stories, home.models, home.inbox, home.logs, home.cache):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileTrouble(
-            title=mark("The home folder can't be used"),
-            detail=mark("{folder}: {reason}."),
-            hint=mark("Make the folder writable, or set LOCALSTORY_HOME to another folder."),
-            folder=str(home.root),
-            reason=error.strerror or str(error),
-        ) from error
+        raise _unusable(home, error) from error
     return home
 
 
+def _unusable(home: Home, error: OSError) -> FileTrouble:
+    return FileTrouble(
+        title=mark("The home folder can't be used"),
+        detail=mark("{folder}: {reason}."),
+        hint=mark("Make the folder writable, or set LOCALSTORY_HOME to another folder."),
+        folder=str(home.root),
+        reason=error.strerror or str(error),
+    )
+
+
 class HomeLock:
-    """The right to write in a home folder: one process at a time. Use as a context manager; raises HomeInUse."""
+    """The right to write in a home folder: one process at a time. Use as a context manager; raises HomeInUse and FileTrouble."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._lock = FileLock(home.lock_file)
 
     def __enter__(self) -> HomeLock:
-        if not self._lock.acquire():
+        try:
+            taken = self._lock.acquire()
+        except OSError as error:
+            raise _unusable(self._home, error) from error
+        if not taken:
             raise HomeInUse(str(self._home.root))
         return self
 

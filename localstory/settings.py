@@ -45,12 +45,19 @@ class BadSettings(CannotContinue):
 def read_settings(path: Path) -> Settings:
     """Read the file; a missing file is all defaults, and a value that makes no sense falls back to its default.
 
-    Raises BadSettings when the file is not TOML: a person edited it and should see where, not lose it.
+    Raises BadSettings when the file is not TOML, or can't be read: a person edited it and should see where, not lose it.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Notepad may put a mark before the first letter
     except FileNotFoundError:
         return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(
+            title=mark("The settings file can't be read"),
+            detail=mark("{path}: {reason}"),
+            path=str(path),
+            reason=getattr(error, "strerror", "") or str(error),
+        ) from error
     try:
         table = tomlkit.parse(text).unwrap()
     except TOMLKitError as error:

@@ -103,13 +103,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         result, code = _tell(Interrupted(), screen), 1
     except BrokenPipeError:
-        # The reader went away (`localstory … | head`): nobody is left to tell.
-        sys.stderr.close()
-        return 1
+        return _nobody_listens()
     screen.end_progress()
     if options.json:
-        print(json.dumps(result, ensure_ascii=False, indent=None), flush=True)
+        try:
+            print(json.dumps(result, ensure_ascii=False, indent=None), flush=True)
+        except BrokenPipeError:
+            return _nobody_listens()
     return code
+
+
+def _nobody_listens() -> int:
+    # The reader went away (`localstory … | head`): nobody is left to tell, and Python's own complaint at the end helps nobody.
+    sys.stderr.close()
+    return 1
 
 
 def _tell(error: CannotContinue, screen: Screen) -> dict[str, Any]:

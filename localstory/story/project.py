@@ -246,11 +246,14 @@ def read_text(content: str) -> tuple[str, list[tuple[str, str]]]:
 def read_story(folder: Path) -> Story:
     """Read a story's folder; story.md has the last word on title and texts. Raises BadStory."""
     project_table = _read_json(folder / "project.json", dict)
-    if int(project_table.get("schema_version", 0)) > SCHEMA_VERSION:
-        raise BadStory(folder / "project.json", mark("{path} was made by a newer localstory."))
     try:
-        fields = set(Project.__dataclass_fields__)
-        project = Project(**{key: value for key, value in project_table.items() if key in fields})
+        if int(project_table.get("schema_version", 0)) > SCHEMA_VERSION:
+            raise BadStory(folder / "project.json", mark("{path} was made by a newer localstory."))
+        known = {key: value for key, value in project_table.items() if key in Project.__dataclass_fields__}
+        wrong = [key for key, value in known.items() if type(value) is not (int if Project.__dataclass_fields__[key].type == "int" else str)]
+        if wrong:
+            raise ValueError(", ".join(wrong))
+        project = Project(**known)
         bible = Bible.from_json(_read_json(folder / "bible.json", dict))
         planned = {
             str(one["id"]): Scene(str(one["id"]), str(one.get("beat", "")), Opener(**one["opener"]) if one.get("opener") else None, str(one.get("take", "")))

@@ -210,6 +210,15 @@ async def test_a_broken_file_is_named(folder: Path, name: str, content: bytes | 
     assert "story" in str(trouble.value)
 
 
+@pytest.mark.parametrize("change", [{"seed": "seven"}, {"schema_version": None}, {"width": 1280.5}])
+async def test_a_project_with_a_value_of_another_kind_is_told(folder: Path, change: dict[str, object]) -> None:
+    await made(folder, Kit(), scenes=1)
+    table = json.loads((folder / "project.json").read_text("utf-8"))
+    (folder / "project.json").write_text(json.dumps(table | change), "utf-8")
+    with pytest.raises(BadStory):
+        read_story(folder)
+
+
 async def test_a_newer_storys_version_is_not_guessed_at(folder: Path) -> None:
     await made(folder, Kit(), scenes=1)
     table = json.loads((folder / "project.json").read_text("utf-8"))
