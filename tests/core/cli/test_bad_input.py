@@ -19,7 +19,7 @@ IDEA = "a fox and a crow"
 
 def cli(*arguments: str | Path, env: dict[str, str] | None = None, stdin: str | None = None) -> tuple[int, dict[str, Any], str]:
     command = [sys.executable, "-m", "localstory", *map(str, arguments), "--json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | (env or {}), input=stdin, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ | (env or {}), input=stdin, check=False)
     assert "Traceback" not in result.stderr, result.stderr
     return result.returncode, json.loads(result.stdout) if result.stdout.strip() else {}, result.stderr
 
@@ -137,6 +137,8 @@ def test_building_what_is_no_story(tmp_path: Path) -> None:
     refused("bad_story", "story", "export", tmp_path, "--format", "srt")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_ffmpeg_is_said_with_its_fix_and_what_was_made_is_kept(out: Path) -> None:
     exit_code, _table, _stderr = cli("story", "new", IDEA, "--scenes", "1", "--size", "256x144", "--out", out)
     assert exit_code == 0
