@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -32,6 +33,11 @@ def keys(story: Story) -> list[str]:
     return ["title", *(scene.id for scene in story.scenes), "end"]
 
 
+def seed_of(story: Story, key: str) -> int:
+    """The seed of a shot: by its key, not its place, so that a scene put in before it changes nothing."""
+    return story.project.seed * 1000 + zlib.crc32(key.encode("utf-8")) % 1000
+
+
 def made_with(engine: EngineFacts) -> Recipe:
     """The part of a recipe that says which engine: everything that can change the bytes."""
     return {"name": engine.name, "version": engine.version, "model": engine.model, "sha256": engine.model_sha256}
@@ -51,7 +57,6 @@ def credits(story: Story, writer: str, voice: str) -> str:
 
 def picture_recipe(story: Story, key: str, engine: EngineFacts, *, writer: str, voice: str) -> Recipe:
     """The picture of one shot. An engine's `request_of` turns it back into a request."""
-    index = keys(story).index(key)
     scene = next((one for one in story.scenes if one.id == key), None)
     first = story.scenes[0].text if story.scenes else ""
     if key == "title":
@@ -69,7 +74,7 @@ def picture_recipe(story: Story, key: str, engine: EngineFacts, *, writer: str, 
         "place": story.bible.place,
         "width": story.project.width,
         "height": story.project.height,
-        "seed": story.project.seed * 1000 + index,
+        "seed": seed_of(story, key),
     }
 
 
@@ -102,7 +107,7 @@ def speech_recipe(story: Story, key: str, engine: EngineFacts) -> Recipe:
         "text": text,
         "language": story.project.language,
         "speed": SPEECH_SPEED,
-        "seed": story.project.seed * 1000 + keys(story).index(key),
+        "seed": seed_of(story, key),
     }
 
 

@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from localstory.story.project import read_story
+
 
 class MemoryWatch:
     """The largest sum of resident memory of a process and its children, looked at ten times a second."""
@@ -77,7 +79,7 @@ def first_film() -> dict[str, Any]:
         # Another picture for the third scene, everything else as it was.
         picture = next(
             one for one in sorted((folder / "assets" / "picture").glob("*.recipe.json"))
-            if json.loads(one.read_text("utf-8"))["recipe"]["seed"] % 1000 == 3
+            if json.loads(one.read_text("utf-8"))["recipe"]["text"] == read_story(folder).scenes[2].text
         )  # fmt: skip
         changed = json.loads(picture.read_text("utf-8"))
         for recipe in (folder / "assets" / "segment").glob("*.recipe.json"):

@@ -25,6 +25,9 @@ CHAT_WORDS = (15, 60)
 
 WRITING = mark("Writing")
 
+_NEVER = frozenset({"unsafe", "meta", "repeats", "loops", "lost hero"})
+"""Problems for which a try is not kept even when there is no better one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -109,7 +112,7 @@ async def write_scene(engine: TextEngine, plan: Plan, number: int, before: str, 
             best = judged
     report(Progress(WRITING, number + 1, plan.scenes))
     spans = [Span("template", start)] if start else []
-    if best is not None and not {"unsafe", "meta"} & set(best.problems):
+    if best is not None and not _NEVER & set(best.problems):
         spans += _told_apart(best.text, lead)
     elif opener is not None:
         spans.append(Span("template", _without_model(plan.bible, number)))

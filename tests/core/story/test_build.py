@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,14 @@ async def test_a_scene_a_person_adds_is_theirs(folder: Path) -> None:
     assert again.model_share is not None and before.model_share is not None and again.model_share < before.model_share
 
 
+async def test_a_scene_put_in_front_leaves_the_others_pictures_and_voices(folder: Path) -> None:
+    kit = Kit()
+    await made(folder, kit)
+    edit(folder, "<!-- scene s2 -->", "<!-- scene new -->\n\nFirst they had soup.\n\n<!-- scene s2 -->")
+    again = await built(folder, kit)
+    assert [step for step in again.made if step.startswith(("picture", "speech"))] == ["picture new", "speech new"]
+
+
 async def test_a_deleted_scene_needs_nothing_drawn_or_spoken_again(folder: Path) -> None:
     kit = Kit()
     await made(folder, kit)
@@ -120,7 +129,7 @@ async def test_a_deleted_scene_needs_nothing_drawn_or_spoken_again(folder: Path)
 
 async def test_one_failed_picture_never_stops_the_film_and_is_tried_again(folder: Path) -> None:
     kit = Kit()
-    kit.images.trouble = {1002: CannotContinue(title="No paint left.")}
+    kit.images.trouble = {1000 + zlib.crc32(b"s2") % 1000: CannotContinue(title="No paint left.")}
     first = await made(folder, kit)
     assert {name: str(why) for name, why in first.failed.items()} == {"picture s2": "No paint left."}
     assert first.film is not None and first.film.exists()
