@@ -87,7 +87,7 @@ class Assets:
 
     def sweep(self) -> None:
         """Remove what a killed build left half-written."""
-        for part in [*(self._folder / "assets").rglob("*.part*"), *(self._folder / "out").glob("*.part*"), *self._folder.glob(".*.part")]:
+        for part in [*(self._folder / "assets").rglob(".*.part*"), *(self._folder / "out").glob(".*.part*"), *self._folder.glob(".*.part")]:
             if part.is_file():
                 part.unlink(missing_ok=True)
 

@@ -26,6 +26,7 @@ from localstory.words import mark
 
 SCHEMA_VERSION = 1
 MOST_SCENES = 40
+_OURS = frozenset({".lock", "bible.json", "scenes.json", "story.md", "assets", "out"})
 _MARKER = re.compile(r"^<!--\s*scene\s+([\w-]+)\s*-->\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -196,7 +197,8 @@ def create(folder: Path, story: Story) -> None:
     if (folder / "project.json").exists():
         raise StoryExists(folder, is_story=True)
     try:
-        if folder.exists() and any(one.name != ".lock" for one in folder.iterdir()):
+        # A kill before project.json was written leaves only these: such a folder is taken again.
+        if folder.exists() and any(one.name not in _OURS for one in folder.iterdir()):
             raise StoryExists(folder, is_story=False)
         (folder / "out").mkdir(parents=True, exist_ok=True)
         (folder / "assets").mkdir(exist_ok=True)

@@ -195,6 +195,13 @@ async def test_a_new_story_never_overwrites(folder: Path) -> None:
     assert sorted(one.name for one in other.iterdir()) == ["cat.jpg"]
 
 
+async def test_a_folder_that_a_kill_left_before_it_was_a_story_is_taken_again(folder: Path) -> None:
+    await made(folder, Kit(), scenes=1)
+    (folder / "project.json").unlink()
+    (folder / "journal.jsonl").unlink()
+    assert (await made(folder, Kit(), scenes=1)).film is not None
+
+
 async def test_two_builders_never_work_on_one_story(folder: Path) -> None:
     kit = Kit()
     await made(folder, kit)
