@@ -29,7 +29,7 @@ from localstory.words import mark
 _NOISE_PER_ID = 192 * 8
 """Random numbers to bring per phoneme id at first: 192 channels, up to 8 frames. What a voice really takes is learnt."""
 _MOST_NOISE_PER_ID = 192 * 512
-_AT_ONCE = 2
+_AT_ONCE = 1
 _PHONEMES_AT_ONCE = 280
 """Two long breaths at once would take a gigabyte: breaths are spoken together only up to this much in all."""
 _SILENT_TEXT_S = 0.5
@@ -192,9 +192,9 @@ _Sound = tuple[levels.Samples, list[int]]
 class _Reading:
     """One text on its way into one WAV.
 
-    Two breaths are spoken at once, since one alone leaves processors idle between its layers; meanwhile this thread
-    finishes the breath before them and prepares the next. What is spoken does not depend on it: each breath has noise
-    of its own.
+    A breath is spoken while this thread finishes the one before it and prepares the next. Two at once were slower on
+    a quiet machine with two cores (0.86 of bare Piper against 0.96): their threads wait for each other. What is spoken
+    does not depend on it: each breath has noise of its own.
     """
 
     def __init__(self, voice: _Voice, args: dict[str, Any], job: Job) -> None:
