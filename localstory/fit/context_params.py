@@ -1,0 +1,92 @@
+"""How a model is loaded: one pure function that the fit check and the engine both call, so that promise and load agree.
+
+The class defaults of llama-cpp-python waste up to gigabytes (facts: `n_outputs_max` reserves logits for a whole batch,
+`swa_full` keeps the whole context for sliding-window layers, flash attention off needs memory by context x heads).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from localstory.fit.shape import ModelShape
+
+FlashAttention: TypeAlias = Literal["auto", "on", "off"]
+
+KV_TYPES: dict[str, int] = {"f32": 0, "f16": 1, "bf16": 30, "q8_0": 8, "q5_1": 7, "q5_0": 6, "q4_1": 3, "q4_0": 2, "iq4_nl": 20}
+"""Types the KV cache can have -> ggml's number of the type."""
+
+DEFAULT_CONTEXT_LENGTH = 8192
+"""When nobody chose: enough for long chats and a story."""
+BATCH_TOKENS = 512
+BRANCHES = 8
+"""Sequences kept side by side where they share one cache (dense attention). On sliding-window and recurrent models each
+costs memory of its own, so those get one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """What a person may choose for a load; None and "auto" leave it to us."""
+
+    context_length: int | None = None
+    """Tokens; None: 8,192 or what the model was made for, if that is less. 0: all the model was made for."""
+    kv_type: str = "f16"
+    """Type of the keys and values in the cache; see KV_TYPES."""
+    ubatch: int = BATCH_TOKENS
+    """Tokens evaluated at once."""
+    sequences: int | None = None
+    flash_attention: FlashAttention = "auto"
+    swa_full: bool = False
+    """Keep the whole context for sliding-window layers too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextParams:
+    """Values for `llama_context_params`, worked out: nothing is left open but flash attention's "auto"."""
+
+    n_ctx: int
+    """A multiple of 256."""
+    n_batch: int
+    n_ubatch: int
+    n_seq_max: int
+    kv_unified: bool
+    n_outputs_max: int
+    """Tokens of a batch whose logits may be asked for; must be at least n_seq_max, or llama.cpp aborts."""
+    flash_attn: FlashAttention
+    type_k: str
+    type_v: str
+    swa_full: bool
+
+    def as_args(self) -> dict[str, Any]:
+        """For the worker: plain values, `set_context_params` there turns them into the C struct."""
+        return asdict(self)
+
+    @property
+    def flash(self) -> bool:
+        """Whether flash attention will be used: "auto" is on for every architecture and device we ship for."""
+        return self.flash_attn != "off"
+
+
+def context_params(shape: ModelShape, settings: LoadSettings = LoadSettings()) -> ContextParams:
+    """How a model of this shape is loaded with these settings. Pure; raises nothing: the command line checks what people type."""
+    trained = shape.context_length
+    wanted = settings.context_length
+    if wanted is None:
+        wanted = min(DEFAULT_CONTEXT_LENGTH, trained or DEFAULT_CONTEXT_LENGTH)
+    elif wanted == 0:
+        wanted = trained or DEFAULT_CONTEXT_LENGTH
+    n_ctx = -(-max(1, wanted) // 256) * 256
+    sequences = settings.sequences or (BRANCHES if shape.shares_cache else 1)
+    ubatch = max(1, min(settings.ubatch, n_ctx))
+    return ContextParams(
+        n_ctx=n_ctx,
+        n_batch=ubatch,
+        n_ubatch=ubatch,
+        n_seq_max=sequences,
+        kv_unified=True,
+        n_outputs_max=sequences,
+        flash_attn=settings.flash_attention,
+        type_k=settings.kv_type,
+        type_v=settings.kv_type,
+        swa_full=settings.swa_full,
+    )
