@@ -21,7 +21,8 @@ class DeviceNeed:
     weights_bytes: int = 0
     """Tensors that live here. On the processor they may be a mapped file: pages the system can drop and read again."""
     repacked_bytes: int = 0
-    """Of the weights: a second copy in an order that the processor multiplies faster; anonymous memory, on top."""
+    """A second copy of part of the weights, in an order that the processor multiplies faster. While it is there, the
+    pages of the file that it was made from can be dropped: so it is shown, and not counted twice in the total."""
     kv_bytes: int = 0
     recurrent_bytes: int = 0
     compute_bytes: int = 0
@@ -31,12 +32,18 @@ class DeviceNeed:
 
     @property
     def total_bytes(self) -> int:
-        return sum(getattr(self, part.name) for part in fields(self) if part.name != "name")
+        """What has to be in memory for every token: the sum of the parts, repacked weights counted once."""
+        return sum(getattr(self, part.name) for part in fields(self) if part.name not in ("name", "repacked_bytes"))
 
     @property
     def anonymous_bytes(self) -> int:
-        """What can't be dropped and read again: all but weights in a mapped file."""
-        return self.total_bytes - self.weights_bytes
+        """What can't be dropped and read again: all but the weights in a mapped file, and their repacked copy."""
+        return self.total_bytes - self.weights_bytes + self.repacked_bytes
+
+    @property
+    def resident_bytes(self) -> int:
+        """What the system shows for the process once every page was touched, as long as it drops none."""
+        return self.total_bytes + self.repacked_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class MemoryNeed:
     @property
     def total_bytes(self) -> int:
         return self._sum("total_bytes")
+
+    @property
+    def resident_bytes(self) -> int:
+        return self._sum("resident_bytes")
 
     @property
     def processor(self) -> DeviceNeed:
