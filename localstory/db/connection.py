@@ -108,6 +108,11 @@ class Database:
             raise
         self._writer = connection
 
+    @property
+    def is_writing(self) -> bool:
+        """True while this process may write it: open, and not of a newer program."""
+        return self._writer is not None
+
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue `work(connection)` for the writer's thread as one transaction; what is queued is done, whatever happens
         to the one who asked. The future raises what `work` raises (then nothing was written), or DatabaseTrouble."""

@@ -67,11 +67,11 @@ def best_placement(shape: ModelShape, budget: Budget, need_of: NeedOf, *, gpu_la
         if _holds(need_of(Placement(places, everything, expert_layers)), budget):
             fewest = least(expert_layers, lambda count: _holds(need_of(Placement(places, everything, count)), budget))
             return Placement(places, everything, fewest)
-        most = most(everything - 1, lambda count: _holds(need_of(Placement(places, count, expert_layers)), budget))
-        return Placement(places, most, expert_layers) if most else ON_PROCESSOR
-    most = most(everything - 1, lambda count: _holds(need_of(Placement(places, count)), budget))
+        layers = most(everything - 1, lambda count: _holds(need_of(Placement(places, count, expert_layers)), budget))
+        return Placement(places, layers, expert_layers) if layers else ON_PROCESSOR
+    layers = most(everything - 1, lambda count: _holds(need_of(Placement(places, count)), budget))
     # The output layer alone is not worth the way to the card and back.
-    return Placement(places, most) if most > 1 else ON_PROCESSOR
+    return Placement(places, layers) if layers > 1 else ON_PROCESSOR
 
 
 def is_roomy(need: MemoryNeed, budget: Budget) -> bool:

@@ -22,12 +22,13 @@ WORDS_PER_PAGE = 300
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked about: a header, and what is known beside it. `key` tells two files apart (a hash or a path)."""
+    """What is asked about: a header, and what is known beside it."""
 
     header: Header
     name: str
     file_size_bytes: int
     key: str = ""
+    """`records.model_key` of the header, when somebody has worked it out."""
     licence: str = ""
     quantisation: str = ""
     """As its makers call it ("UD-Q4_K_XL"); empty: what the header says."""
@@ -108,16 +109,14 @@ class FitReport:
     def sum_lines(self) -> list[tuple[str, str]]:
         """ "Show the sum": what it is, how it comes about; the last line is the total."""
         need, header = self.need, self.subject.header
+        count, bits = header.parameters / 1e9, number(bits_per_weight(header), 1)
+        billions = number(count, 1 if count >= 1 else 2)
+        conversation = size(need.kv_bytes + need.recurrent_bytes)
         lines = [
-            (
-                _("Model"),
-                _("{billions} billion parameters × {bits} bits = {size}").format(
-                    billions=number(header.parameters / 1e9, 1 if header.parameters >= 1e9 else 2), bits=number(bits_per_weight(header), 1), size=size(need.weights_bytes)
-                ),
-            ),
-            (_("Conversation"), _("{tokens} tokens in {type} = {size}").format(tokens=number(self.params.n_ctx), type=self.params.type_k, size=size(need.kv_bytes + need.recurrent_bytes))),
+            (_("Model"), _("{billions} billion parameters × {bits} bits = {size}").format(billions=billions, bits=bits, size=size(need.weights_bytes))),
+            (_("Conversation"), _("{tokens} tokens in {type} = {size}").format(tokens=number(self.params.n_ctx), type=self.params.type_k, size=conversation)),
             (_("Work"), size(need.compute_bytes + need.output_bytes)),
-        ]  # fmt: skip
+        ]
         if need.overhead_bytes:
             lines.append((_("Engine"), size(need.overhead_bytes)))
         lines.append((_("Together"), size(need.total_bytes)))
@@ -138,6 +137,7 @@ class FitReport:
     def as_json(self) -> dict[str, Any]:
         """The object that `localstory fit --json` prints (DESIGN.md's table; `null` is unknown)."""
         header, need = self.subject.header, self.need
+        by_device = {device.name: _parts(device) | {"total_bytes": device.total_bytes} for device in need.devices}
         return {
             "model": {
                 "name": self.subject.name,
@@ -148,7 +148,7 @@ class FitReport:
                 "context_length": self.shape.context_length,
                 "licence": self.subject.licence or header.licence or None,
             },
-            "need": _parts(need) | {"total_bytes": need.total_bytes, "by_device": {device.name: _parts(device) | {"total_bytes": device.total_bytes} for device in need.devices}},
+            "need": _parts(need) | {"total_bytes": need.total_bytes, "by_device": by_device},
             "method": need.method,
             "bytes_read": self.subject.bytes_read,
             "verdict": {"code": self.verdict.code, "level": self.verdict.level, "title": self.verdict.title(), "why": self.verdict.why()},
@@ -162,14 +162,12 @@ class FitReport:
                 "confidence": self.speed.confidence,
             },
             "max_context": self.max_context,
-            "suggestions": [
-                {"code": one.code, "saves_bytes": one.saves_bytes, "solves": one.solves, "text": one.text()} for one in self.suggestions
-            ],
+            "suggestions": [{"code": one.code, "saves_bytes": one.saves_bytes, "solves": one.solves, "text": one.text()} for one in self.suggestions],
             "pages": {language: round(value, 1) for language, value in self.pages().items()},
             "words_per_second": {language: [round(value, 2) for value in pair] for language, pair in self.words_per_second().items()},
             "computed": _parts(self.computed) | {"total_bytes": self.computed.total_bytes} if self.computed is not None else None,
             "notes": [_(note) for note in self.notes],
-        }  # fmt: skip
+        }
 
 
 def _parts(need: MemoryNeed | DeviceNeed) -> dict[str, int]:
