@@ -103,12 +103,14 @@ class Records:
         self._inbox = inbox
         self._snapshot: list[Measurement] | None = None
         self._index: _Index | None = None
+        self._added: list[Measurement] = []
+        """By this process; the writer may still have them in its queue when somebody reads."""
 
     def add(self, measurement: Measurement) -> None:
         """Keep it: in the database when this process writes it (queued, not waited for), else in the inbox. A measurement
         that can't be kept is logged and forgotten: it must never stop a reply."""
-        if self._snapshot is not None:
-            self._snapshot, self._index = [measurement, *self._snapshot], None
+        self._added.append(measurement)
+        self._snapshot = self._index = None
         try:
             if self._database.is_writing:
                 self._database.submit(lambda connection: _insert(connection, [measurement]))
@@ -135,7 +137,8 @@ class Records:
         """Every measurement, newest first, with those that still wait in the inbox. Reads a few milliseconds, once."""
         if self._snapshot is None:
             waiting = [one for file in sorted(self._inbox.glob("*.json"))[:_INBOX_FILES] if (one := _read(file)) is not None] if self._inbox.is_dir() else []
-            self._snapshot = sorted([*waiting, *self._stored()], key=lambda one: -one.made_at)
+            by_uid = {one.uid: one for one in [*self._added, *waiting, *self._stored()]}
+            self._snapshot = sorted(by_uid.values(), key=lambda one: -one.made_at)[:_KEPT]
         return self._snapshot
 
     def _stored(self) -> list[Measurement]:
