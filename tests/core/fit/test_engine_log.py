@@ -61,13 +61,13 @@ def test_working_memory_reserved_anew_counts_once() -> None:
     assert mib(read_log(lines).compute_bytes) == 304.75
 
 
-# Qwen3-Coder-30B-A3B Q8_0 at 65,536 tokens (../facts: best single cases; the figures are the published ones).
+# Qwen3-Coder-30B-A3B Q8_0 at 65,536 tokens: published figures (weights, cache, work; 315 MiB on the processor) in the lines llama.cpp prints.
 PUBLISHED = """\
 load_tensors: loading model tensors, this can take a while... (mmap = true)
 load_tensors: offloading 48 repeating layers to GPU
 load_tensors: offloaded 49/49 layers to GPU
 load_tensors:        CUDA0 model buffer size = 30658.12 MiB
-load_tensors:   CPU_Mapped model buffer size =   315.30 MiB
+load_tensors:   CPU_Mapped model buffer size =   315.00 MiB
 llama_context: constructing llama_context
 llama_context: flash_attn    = enabled
 llama_context:  CUDA_Host  output buffer size =     0.58 MiB
@@ -83,7 +83,7 @@ def test_a_published_load_on_graphics() -> None:
     need = memory_need(log, "measured")
     assert log.offloaded == (49, 49)
     processor, graphics = need.devices
-    assert (processor.name, mib(processor.weights_bytes), mib(processor.compute_bytes), processor.kv_bytes) == ("CPU", 315.30, 132.01, 0)
+    assert (processor.name, mib(processor.weights_bytes), mib(processor.compute_bytes), processor.kv_bytes) == ("CPU", 315.00, 132.01, 0)
     assert (graphics.name, mib(graphics.weights_bytes), mib(graphics.kv_bytes), mib(graphics.compute_bytes)) == ("CUDA0", 30658.12, 6144.0, 300.75)
 
 
