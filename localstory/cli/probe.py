@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 
 from localstory.cli.screen import Screen
@@ -31,6 +30,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     machine = probe(paths.Home(paths.home_folder().absolute()).models, measure=options.measure)
     engine = installed_engine()
     if options.measure and engine.version is not None:
+        import asyncio
+
         try:
             engine = asyncio.run(ask_devices())
         except CannotContinue as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as RichBar
+from typing import TYPE_CHECKING, TextIO
 
 from localstory.events import Progress
 from localstory.words import _, duration, percent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBar
 
 
 class Screen:
@@ -49,6 +48,11 @@ class Screen:
         if not self._err.isatty():
             return
         if self._bar is None:
+            # Here, not above: rich takes 90 ms to import, a third of a quick command, and only a terminal needs it.
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as RichBar
+
             console = Console(file=self._err, highlight=False, markup=False, emoji=False)
             self._bar = RichBar(
                 TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[share]:>6}"), TextColumn("{task.fields[left]}"),

@@ -71,7 +71,9 @@ def _levels(own_groups: Path, root: Path, controller: str) -> Iterator[Path]:
 
 
 def _memory_v2(folder: Path) -> MemoryLimit | None:
-    limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
+    # Above "high" everything waits while pages are written out: as good as a limit.
+    hard, soft, used = (_number(folder / name) for name in ("memory.max", "memory.high", "memory.current"))
+    limit = min((one for one in (hard, soft) if one is not None), default=None)
     if limit is None or used is None:
         return None
     stat = _table(folder / "memory.stat")
@@ -81,7 +83,7 @@ def _memory_v2(folder: Path) -> MemoryLimit | None:
 
 def _memory_v1(folder: Path) -> MemoryLimit | None:
     limit, used = _number(folder / "memory.limit_in_bytes"), _number(folder / "memory.usage_in_bytes")
-    if limit is None or used is None or limit >= _NO_LIMIT:
+    if limit is None or used is None or not 0 <= limit < _NO_LIMIT:
         return None
     stat = _table(folder / "memory.stat")
     droppable = stat.get("total_inactive_file", 0) + stat.get("total_active_file", 0)

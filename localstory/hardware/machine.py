@@ -5,13 +5,16 @@ Unknown is None, never 0. Bytes are bytes; `…_gbps` is 10^9 bytes a second.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from localstory.words import _, mark
 
 Backend: TypeAlias = Literal["cuda", "vulkan", "rocm", "metal", "sycl"]
 """What an engine would have to be built for to use the graphics card."""
+
+GGML = "ggml_backend_dev_get_props"
+"""Source of what the engine itself told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,23 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuUser:
+    """A process that holds memory of a graphics card."""
+
+    name: str | None
+    """None for a process we may not look at."""
+    pid: int | None
+    memory_bytes: int | None
+    """None where the system doesn't tell (Windows)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gpu:
     """A graphics card. Memory of an `integrated` one is the computer's own memory: never count it twice."""
 
     name: str | None
     vendor: str | None
-    """ "nvidia", "amd", "intel", "apple"."""
+    """ "nvidia", "amd", "intel", "apple"; None for others."""
     backend: Backend | None
     memory_total_bytes: int | None = None
     memory_free_bytes: int | None = None
@@ -65,6 +79,18 @@ class Gpu:
     """Why it can't, marked for translation."""
     pci: str | None = None
     """Its address ("0000:01:00.0"), to tell two of a kind apart."""
+    drives_display: bool | None = None
+    """Whether a screen hangs on it: then the system takes some of its memory, and may take more."""
+    driver: str | None = None
+    """The driver's name and version, as far as they are told."""
+    memory_own_bytes: int | None = None
+    """Memory of its own: the card's chips, or what the firmware cut out of the computer's memory for an integrated one."""
+    memory_shared_bytes: int | None = None
+    """How much of the computer's memory it may use besides (GTT)."""
+    users: tuple[GpuUser, ...] | None = None
+    """Who holds its memory now, the largest first; None when nobody could be asked."""
+    engine_device: str | None = None
+    """What the engine calls it ("CUDA0"), once it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,45 +135,117 @@ class Machine:
     memory: Memory
     gpus: tuple[Gpu, ...]
     disk: Disk
-    engine: InstalledEngine | None = field(default=None)
+    engine: InstalledEngine | None = None
+    sources: tuple[tuple[str, str], ...] = ()
+    """Where a number comes from: its path in the JSON ("memory.limit_bytes", "gpus.0.bandwidth_gbps") and what told it.
+    Names of files and interfaces are the same in every language; words are marked for translation."""
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `localstory probe --json` prints."""
+        """The object that `localstory probe --json` prints. `from_json` reads it back."""
         gpus = []
         for gpu in self.gpus:
-            row = asdict(gpu)
-            del row["pci"]
-            gpus.append(row | {"why_not": _(gpu.why_not) if gpu.why_not else None})
+            users = None if gpu.users is None else [asdict(user) for user in gpu.users]
+            gpus.append(asdict(gpu) | {"why_not": _(gpu.why_not) if gpu.why_not else None, "users": users})
         engine = None
         if self.engine is not None:
             devices = None if self.engine.devices is None else [asdict(device) for device in self.engine.devices]
-            engine = {"name": self.engine.name, "version": self.engine.version, "devices": devices}
+            engine = {"name": self.engine.name, "version": self.engine.version, "devices": devices, "backends": list(self.engine.backends)}
         cpu = asdict(self.cpu)
         cpu["features"] = None if self.cpu.features is None else list(self.cpu.features)
-        return {"os": self.os, "cpu": cpu, "memory": asdict(self.memory), "gpus": gpus, "disk": asdict(self.disk), "engine": engine}
+        return {
+            "os": self.os,
+            "cpu": cpu,
+            "memory": asdict(self.memory),
+            "gpus": gpus,
+            "disk": asdict(self.disk),
+            "engine": engine,
+            "sources": dict(self.sources),
+        }
+
+    @classmethod
+    def from_json(cls, untrusted: object) -> Machine:
+        """The machine in such an object. Raises BadMachine, naming the field; what is missing is unknown."""
+        from localstory.hardware.saved import machine_from_json  # it needs the values above
+
+        return machine_from_json(untrusted)
+
+    def source_of(self, field: str) -> str | None:
+        """What told this number ("memory.read_gbps"), worded in the language in use; None when nobody noted it."""
+        found = dict(self.sources).get(field)
+        return _(found) if found else None
 
 
 def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
     """The machine with its engine, and each graphics card with whether that engine can use it.
 
-    An engine that was asked for its devices knows best; otherwise the libraries it was built with decide.
+    An engine that was asked for its devices knows best: what it can't see it can't use, what it sees is added to the list
+    when the system didn't tell of it, and its figures for the memory fill those that the system left open. An engine that
+    was not asked is judged by the libraries it was built with: "usable" then stays open, for the driver may be too old.
     """
-    gpus = []
-    for gpu in machine.gpus:
-        usable, why_not = gpu.usable, gpu.why_not
-        if why_not is None:
-            if engine.version is None:
-                usable, why_not = False, mark("The text engine is not installed.")
-            elif gpu.backend not in engine.backends and not ("vulkan" in engine.backends and gpu.vendor != "apple"):
-                usable, why_not = False, mark("The installed text engine is built for the processor only.")
-            elif engine.devices is not None:
-                usable = any(device.kind in ("gpu", "igpu") and _is_same(device, gpu) for device in engine.devices)
-                why_not = None if usable else mark("The text engine does not find it. A newer graphics driver may help.")
-        gpus.append(replace(gpu, usable=usable, why_not=why_not))
-    return replace(machine, gpus=tuple(gpus), engine=engine)
+    gpus, sources = [], dict(machine.sources)
+    unclaimed = [device for device in engine.devices or () if device.kind in ("gpu", "igpu")]
+    for index, gpu in enumerate(machine.gpus):
+        device = next((one for one in unclaimed if _is_same(one, gpu)), None)
+        if device is not None:
+            unclaimed.remove(device)
+            gpus.append(_seen(gpu, device))
+            if gpu.memory_total_bytes is None and device.memory_total_bytes is not None:
+                sources[f"gpus.{index}.memory_total_bytes"] = GGML
+            if gpu.memory_free_bytes is None and device.memory_free_bytes is not None:
+                sources[f"gpus.{index}.memory_free_bytes"] = GGML
+        else:
+            why_not = gpu.why_not or _why_not(gpu, engine)
+            gpus.append(replace(gpu, usable=False if why_not else gpu.usable, why_not=why_not))
+    for device in unclaimed:
+        sources[f"gpus.{len(gpus)}.memory_total_bytes"] = GGML
+        gpus.append(_seen(Gpu(device.description or device.name, _vendor(device), _backend(device), pci=device.pci), device))
+    return replace(machine, gpus=tuple(gpus), engine=engine, sources=tuple(sources.items()))
+
+
+def _why_not(gpu: Gpu, engine: InstalledEngine) -> str | None:
+    if engine.version is None:
+        return mark("The text engine is not installed.")
+    if not engine.backends:
+        return mark("The installed text engine is built for the processor only.")
+    if gpu.backend not in engine.backends and not ("vulkan" in engine.backends and gpu.vendor != "apple"):
+        return mark("The installed text engine is built for other graphics cards.")
+    if engine.devices is not None:
+        return mark("The text engine does not find it. A newer graphics driver may help.")
+    return None
+
+
+def _seen(gpu: Gpu, device: EngineDevice) -> Gpu:
+    """The card with what the engine knows of it: which backend runs it, and the memory where the system kept silent."""
+    return replace(
+        gpu,
+        backend=_backend(device) or gpu.backend,
+        memory_total_bytes=gpu.memory_total_bytes if gpu.memory_total_bytes is not None else device.memory_total_bytes,
+        memory_free_bytes=gpu.memory_free_bytes if gpu.memory_free_bytes is not None else device.memory_free_bytes,
+        integrated=gpu.integrated if gpu.integrated is not None else device.kind == "igpu",
+        usable=True,
+        why_not=None,
+        engine_device=device.name,
+    )
+
+
+def _backend(device: EngineDevice) -> Backend | None:
+    """ggml names its devices by the backend: "CUDA0", "Vulkan1", "ROCm0", "MTL0" (older: "Metal"), "SYCL0"."""
+    starts: dict[str, Backend] = {"cuda": "cuda", "vulkan": "vulkan", "rocm": "rocm", "hip": "rocm", "mtl": "metal", "metal": "metal", "sycl": "sycl"}
+    return next((backend for start, backend in starts.items() if device.name.lower().startswith(start)), None)
+
+
+def _vendor(device: EngineDevice) -> str | None:
+    told = device.description.casefold()
+    words = {"nvidia": "nvidia", "geforce": "nvidia", "amd": "amd", "radeon": "amd", "intel": "intel", "apple": "apple"}
+    return next((vendor for word, vendor in words.items() if word in told), None)
 
 
 def _is_same(device: EngineDevice, gpu: Gpu) -> bool:
     if device.pci and gpu.pci:
+        # NVML writes eight digits of the domain, the kernel and ggml four.
         return device.pci.lower()[-10:] == gpu.pci.lower()[-10:]
-    return bool(gpu.name) and (gpu.name or "").casefold() in device.description.casefold()
+    ours, theirs = (gpu.name or "").casefold(), device.description.casefold()
+    if bool(ours) and bool(theirs) and (ours in theirs or theirs in ours):
+        return True
+    # Names differ from one interface to the next ("AMD Radeon 780M (RADV PHOENIX)", "Phoenix1"); an integrated one of a maker is the only one.
+    return gpu.integrated is True and device.kind == "igpu" and gpu.vendor == _vendor(device)

@@ -16,6 +16,12 @@ _BANDWIDTH = {
     "M1": 68, "M1 Pro": 200, "M1 Max": 400, "M1 Ultra": 800, "M2": 100, "M2 Pro": 200, "M2 Max": 400, "M2 Ultra": 800,
     "M3": 100, "M3 Pro": 150, "M3 Max": 300, "M3 Ultra": 819, "M4": 120, "M4 Pro": 273, "M4 Max": 410, "M5": 153.6, "M5 Pro": 307, "M5 Max": 460,
 }  # fmt: skip
+SOURCES = {
+    "os": "sw_vers", "cpu.name": "sysctl machdep.cpu.brand_string", "cpu.features": "sysctl hw.optional",
+    "cpu.performance_cores": "sysctl hw.perflevel0.physicalcpu", "cpu.physical_cores": "sysctl hw.physicalcpu", "cpu.logical_cores": "sysctl hw.logicalcpu",
+    "memory.total_bytes": "sysctl hw.memsize",
+    "memory.available_bytes": "host_statistics64", "disk.free_bytes": "statvfs",
+}  # fmt: skip
 _FEATURES = {
     "hw.optional.avx2_0": "avx2", "hw.optional.fma": "fma", "hw.optional.f16c": "f16c", "hw.optional.avx512f": "avx512f", "hw.optional.bmi2": "bmi2",
     "hw.optional.neon": "neon", "hw.optional.AdvSIMD": "asimd", "hw.optional.arm.FEAT_DotProd": "asimddp", "hw.optional.arm.FEAT_I8MM": "i8mm",
@@ -55,16 +61,16 @@ def memory_limit() -> MemoryLimit | None:
     return None
 
 
-def graphics() -> list[Gpu]:
+def graphics(*, wake: bool = False) -> list[Gpu]:
     """Apple's own graphics. It works in the computer's memory, up to a part that the system allows."""
     name = processor_name() or ""
     total = _sysctl_number("hw.memsize")
-    if not name.startswith("Apple") or total is None:
+    if not name.startswith("Apple") or not total:
         return []  # Intel Macs: the engine has no Metal build worth using there
     allowed_mib = _sysctl_number("iogpu.wired_limit_mb")
     # Metal's recommendedMaxWorkingSetSize without that setting: about two thirds up to 36 GB, three quarters above.
-    allowed = allowed_mib << 20 if allowed_mib else total * (67 if total <= 36 << 30 else 75) // 100
-    return [Gpu(name, "apple", "metal", allowed, None, True, apple_bandwidth_gbps(name))]
+    allowed = min(allowed_mib << 20, total) if allowed_mib else total * (67 if total <= 36 << 30 else 75) // 100
+    return [Gpu(name, "apple", "metal", allowed, None, True, apple_bandwidth_gbps(name), drives_display=True, memory_shared_bytes=allowed)]
 
 
 def apple_bandwidth_gbps(name: str) -> float | None:

@@ -6,12 +6,14 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import psutil
 
+from localstory.errors import mark
 from localstory.hardware import bandwidth, linux, macos, nvidia, windows
 from localstory.hardware.cores import worker_threads
 from localstory.hardware.machine import Cpu, Disk, Gpu, Machine, Memory
@@ -20,14 +22,47 @@ _ARCH = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
 
 def probe(models_folder: Path, *, measure: bool = False) -> Machine:
-    """Look at this machine. `measure` also times its memory, which takes about a second and an eighth of the free memory.
+    """Look at this machine. `measure` also times its memory and asks the drivers of graphics cards that sleep: about a second,
+    and an eighth of the free memory.
 
     The engine is not asked here (`machine.join_engine` adds what `engines.text.devices` found out).
     """
     memory = memory_now()
     if measure:
         memory = replace(memory, read_gbps=_rounded(bandwidth.measure_read(threads=worker_threads(), available_bytes=memory.available_bytes)))
-    return Machine(_system().system_name(), processor(), memory, graphics(), Disk(str(models_folder), free_bytes(models_folder)))
+    machine = Machine(_system().system_name(), processor(), memory, graphics(wake=measure), Disk(str(models_folder), free_bytes(models_folder)))
+    return replace(machine, sources=tuple(_sources(machine)))
+
+
+def _sources(machine: Machine) -> Iterator[tuple[str, str]]:
+    """Where each number came from; only of those that are known."""
+    told = machine.as_json()
+    for field, source in _system().SOURCES.items():
+        part, _dot, name = field.partition(".")
+        if (told[part] if not name else told[part][name]) is not None:
+            yield field, "cgroup" if machine.memory.limit_bytes is not None and field == "memory.available_bytes" else source
+    if machine.memory.limit_bytes is not None:
+        yield "memory.limit_bytes", "cgroup"
+    if machine.memory.read_gbps is not None:
+        yield "memory.read_gbps", mark("measured: all cores read the memory at once")
+    for index, gpu in enumerate(machine.gpus):
+        memory, speed = _gpu_sources(gpu)
+        for name in ("memory_total_bytes", "memory_free_bytes"):
+            if getattr(gpu, name) is not None:
+                yield f"gpus.{index}.{name}", memory
+        if gpu.bandwidth_gbps is not None:
+            yield f"gpus.{index}.bandwidth_gbps", speed
+
+
+def _gpu_sources(gpu: Gpu) -> tuple[str, str]:
+    """What told its memory, and its bandwidth."""
+    if gpu.vendor == "apple":
+        return mark("computed: the part of the memory that macOS lends to graphics"), mark("published by Apple")
+    if gpu.vendor == "nvidia" and gpu.why_not is None:
+        return "NVML", mark("computed from NVML: width of the memory × clock × 2")
+    if sys.platform == "win32":
+        return "registry, HardwareInformation.qwMemorySize", ""
+    return f"/sys/class/drm, {gpu.driver or gpu.vendor}", mark("computed from the driver's figures: width of the memory × clock × operations per clock")
 
 
 def processor() -> Cpu:
@@ -60,9 +95,9 @@ def memory_now() -> Memory:
     return Memory(now.total or None, min(now.available, limit.available_bytes), limit.limit_bytes)
 
 
-def graphics() -> tuple[Gpu, ...]:
-    """Graphics cards: NVIDIA's through NVML, the others as the system lists them."""
-    listed: list[Gpu] = _system().graphics()
+def graphics(*, wake: bool = False) -> tuple[Gpu, ...]:
+    """Graphics cards: NVIDIA's through NVML, the others as the system lists them. `wake` asks cards that sleep, too."""
+    listed: list[Gpu] = _system().graphics(wake=wake)
     asked = nvidia.graphics()
     if asked:
         listed = asked + [gpu for gpu in listed if gpu.vendor != "nvidia"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import platform
+import re
 import struct
 import sys
 
@@ -14,6 +16,12 @@ from localstory.hardware.machine import Gpu
 # IsProcessorFeaturePresent: numbers from winnt.h.
 _FEATURES = {13: "sse3", 36: "ssse3", 37: "sse4_1", 38: "sse4_2", 39: "avx", 40: "avx2", 41: "avx512f", 19: "neon", 43: "asimddp"}
 _DISPLAY_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
+SOURCES = {
+    "os": "RtlGetVersion", "cpu.name": "registry, CentralProcessor", "cpu.features": "IsProcessorFeaturePresent",
+    "cpu.performance_cores": "GetLogicalProcessorInformationEx", "cpu.physical_cores": "GetLogicalProcessorInformationEx",
+    "cpu.logical_cores": "GetActiveProcessorCount", "memory.total_bytes": "GlobalMemoryStatusEx", "memory.available_bytes": "GlobalMemoryStatusEx",
+    "disk.free_bytes": "GetDiskFreeSpaceEx",
+}  # fmt: skip
 _VENDORS = {"VEN_10DE": "nvidia", "VEN_1002": "amd", "VEN_8086": "intel"}
 
 
@@ -78,27 +86,82 @@ def memory_limit() -> MemoryLimit | None:
     return None
 
 
-def graphics() -> list[Gpu]:
+def graphics(*, wake: bool = False) -> list[Gpu]:
     """Display adapters in the registry. qwMemorySize is right above 4 GiB too, unlike WMI's AdapterRAM."""
+    return adapters([_adapter_values(number) for number in range(32)], _displays())
+
+
+def adapters(rows: list[dict[str, object]], displays: list[str] | None) -> list[Gpu]:
+    """Cards from the registry's values (DriverDesc, MatchingDeviceId, DriverVersion, qwMemorySize) and the ids of adapters with a screen."""
     found: list[Gpu] = []
+    for values in rows:
+        device = str(values.get("MatchingDeviceId", "")).upper()
+        vendor = next((word for code, word in _VENDORS.items() if code in device), None)
+        if vendor is None:
+            continue  # remote desktops, basic display drivers, virtual screens
+        size = values.get("HardwareInformation.qwMemorySize")
+        memory = size if isinstance(size, int) and size > 0 else None
+        name = str(values.get("DriverDesc") or "")
+        integrated = _is_integrated(vendor, name, memory)
+        part = re.search(r"VEN_[0-9A-F]{4}&DEV_[0-9A-F]{4}", device)
+        found.append(
+            Gpu(
+                name or None,
+                vendor,
+                "cuda" if vendor == "nvidia" else "vulkan",
+                None if integrated else memory,
+                integrated=integrated,
+                usable=False if vendor == "nvidia" else None,
+                why_not=mark("The NVIDIA driver is not installed or does not answer.") if vendor == "nvidia" else None,
+                drives_display=None if displays is None or part is None else any(part[0] in one.upper() for one in displays),
+                driver=str(values.get("DriverVersion") or "") or None,
+                memory_own_bytes=memory,
+            )
+        )
+    return found
+
+
+def _is_integrated(vendor: str, name: str, memory_bytes: int | None) -> bool | None:
+    """Windows doesn't say whether graphics is a part of the processor; makers' names do: "Radeon(TM) 780M Graphics", "Radeon RX 7600M"."""
+    if vendor == "nvidia":
+        return False
+    if vendor == "intel":
+        # Graphics in the processor tells of 128 MiB or 1 GiB cut out of the memory; an Arc card has 4 GiB and more.
+        return None if memory_bytes is None else memory_bytes < 3 << 30
+    plain = re.sub(r"\((?:TM|R)\)", "", name, flags=re.IGNORECASE)
+    if re.search(r"Radeon (?:RX|Pro|AI)\b", plain, re.IGNORECASE):
+        return bool(re.search(r"\bRX Vega \d+ Graphics$", plain, re.IGNORECASE)) and memory_bytes is not None and memory_bytes < 3 << 30
+    return True if re.search(r"Radeon (?:Vega \d+ )?(?:\d{3,4}[MS] )?Graphics$|Radeon \d{3,4}[MS]$", plain.strip(), re.IGNORECASE) else None
+
+
+def _adapter_values(number: int) -> dict[str, object]:
+    values: dict[str, object] = {}
     if sys.platform == "win32":
         import winreg
 
-        for number in range(32):
-            try:
-                with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, rf"{_DISPLAY_CLASS}\{number:04d}") as key:
-                    name = str(winreg.QueryValueEx(key, "DriverDesc")[0])
-                    device = str(winreg.QueryValueEx(key, "MatchingDeviceId")[0]).upper()
-                    try:
-                        memory = int(winreg.QueryValueEx(key, "HardwareInformation.qwMemorySize")[0]) or None
-                    except (OSError, ValueError):
-                        memory = None
-            except OSError:
-                continue
-            vendor = next((word for code, word in _VENDORS.items() if code in device), None)
-            if vendor == "nvidia":
-                why = mark("The NVIDIA driver is not installed or does not answer.")
-                found.append(Gpu(name, vendor, "cuda", memory, usable=False, why_not=why))
-            elif vendor is not None:
-                found.append(Gpu(name, vendor, "vulkan", memory))
-    return found
+        with contextlib.suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, rf"{_DISPLAY_CLASS}\{number:04d}") as key:
+            for name in ("DriverDesc", "MatchingDeviceId", "DriverVersion", "HardwareInformation.qwMemorySize"):
+                with contextlib.suppress(OSError):
+                    values[name] = winreg.QueryValueEx(key, name)[0]
+    return values
+
+
+def _displays() -> list[str] | None:
+    """Device ids of adapters that the desktop reaches to (EnumDisplayDevicesW, DISPLAY_DEVICE_ATTACHED_TO_DESKTOP)."""
+    if sys.platform == "win32":
+
+        class Device(ctypes.Structure):
+            _fields_ = (
+                ("size", ctypes.c_uint32), ("name", ctypes.c_wchar * 32), ("text", ctypes.c_wchar * 128), ("flags", ctypes.c_uint32),
+                ("id", ctypes.c_wchar * 128), ("key", ctypes.c_wchar * 128),
+            )  # fmt: skip
+
+        found = []
+        for number in range(64):
+            device = Device(size=ctypes.sizeof(Device))
+            if not ctypes.windll.user32.EnumDisplayDevicesW(None, number, ctypes.byref(device), 0):
+                break
+            if device.flags & 1:
+                found.append(device.id)
+        return found
+    return None

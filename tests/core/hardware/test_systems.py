@@ -80,7 +80,7 @@ def test_an_amd_card_has_its_own_memory(tmp_path: Path) -> None:
         "mem_info_gtt_total": 32 * GIB, "mem_info_vram_vendor": "samsung\n"})  # fmt: skip
     write(tmp_path, {"usr/share/misc/pci.ids": "1002  AMD\n\t744b  Other\n\t744c  Navi 31 [Radeon RX 7900 XT/7900 XTX]\n8086  Intel\n\t744c  Wrong\n"})
     assert linux.graphics(tmp_path) == [
-        Gpu("Radeon RX 7900 XT/7900 XTX", "amd", "vulkan", 20 * GIB, 19 * GIB, False, pci="0000:03:00.0"),
+        Gpu("Radeon RX 7900 XT/7900 XTX", "amd", "vulkan", 20 * GIB, 19 * GIB, False, pci="0000:03:00.0", memory_own_bytes=20 * GIB),
     ]
 
 
@@ -164,6 +164,7 @@ def use_nvml(monkeypatch: pytest.MonkeyPatch, fake: FakeNvml) -> FakeNvml:
     import sys
 
     monkeypatch.setitem(sys.modules, "pynvml", fake)
+    monkeypatch.setattr(nvidia, "_has_library", lambda: True)
     return fake
 
 
@@ -173,7 +174,7 @@ def test_a_card_is_asked_all_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
         "nvmlDeviceGetMemoryBusWidth": 384, "nvmlDeviceGetMaxClockInfo": 10501, "nvmlDeviceGetPciInfo": SimpleNamespace(busId=b"00000000:01:00.0"),
     }))  # fmt: skip
     assert nvidia.graphics() == [
-        Gpu("NVIDIA GeForce RTX 4090", "nvidia", "cuda", 24 * GIB, 23 * GIB, False, 1008.1, pci="00000000:01:00.0"),
+        Gpu("NVIDIA GeForce RTX 4090", "nvidia", "cuda", 24 * GIB, 23 * GIB, False, 1008.1, pci="00000000:01:00.0", memory_own_bytes=24 * GIB),
     ]
     assert fake.open == 0
 
