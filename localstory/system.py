@@ -82,6 +82,47 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+_SPARSE_SLACK_BYTES = 4 << 20
+
+
+def write_sparse(path: Path, content: bytes, size_bytes: int) -> None:
+    """Write a file of `size_bytes` that begins with `content` and is a hole after it. Raises OSError (EOPNOTSUPP where the
+    file system would fill the hole with real zeros: FAT, exFAT); then the file is gone again.
+
+    A small hole is tried first, so that such a disk is never filled.
+    """
+    try:
+        with open(path, "wb") as file:
+            if sys.platform == "win32":
+                import msvcrt
+
+                set_sparse, returned = 0x000900C4, ctypes.c_ulong()  # FSCTL_SET_SPARSE
+                handle = ctypes.c_void_p(msvcrt.get_osfhandle(file.fileno()))
+                if not ctypes.windll.kernel32.DeviceIoControl(handle, set_sparse, None, 0, None, 0, ctypes.byref(returned), None):
+                    raise OSError(errno.EOPNOTSUPP, "This file system has no sparse files")
+            file.write(content)
+            file.flush()
+            for length in (min(size_bytes, len(content) + 2 * _SPARSE_SLACK_BYTES), size_bytes):
+                file.truncate(max(length, len(content)))
+                if taken_bytes(path) > len(content) + _SPARSE_SLACK_BYTES:
+                    raise OSError(errno.EOPNOTSUPP, "This file system has no sparse files")
+    except (OSError, OverflowError) as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OverflowError):  # more than a file offset can say
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
+        raise
+
+
+def taken_bytes(path: Path) -> int:
+    """What a file really takes on the disk: less than its length when it has holes. Raises OSError."""
+    if sys.platform == "win32":
+        high = ctypes.c_ulong()
+        ask = ctypes.windll.kernel32.GetCompressedFileSizeW
+        ask.restype = ctypes.c_ulong
+        return int(ask(str(path), ctypes.byref(high))) + (high.value << 32)
+    return path.stat().st_blocks * 512
+
+
 # -- child processes --------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +166,21 @@ def settle_as_worker() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
+
+
+def limit_own_memory(limit_bytes: int) -> None:
+    """Called by a child that reads what nobody vouches for: what it reserves beyond this fails instead of filling the machine.
+
+    Address space that is only reserved (graphics drivers do so by the terabyte) doesn't count on Linux. macOS keeps no such
+    limit, and Windows has none without a job object: there the host's timeout stands alone.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard), hard))
 
 
 def peak_memory_bytes() -> int | None:

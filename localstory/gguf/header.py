@@ -181,20 +181,8 @@ def read_header(file: BinaryIO, *, keep: KeepArrays = "small", file_bytes: int |
     `file_bytes`: the size of the whole file, if known; then the tensors must lie inside it.
     Raises NotGguf, BadGguf, and OSError from the file. A source that ends inside the header is a BadGguf.
     """
-    reader = _Reader(file)
-    magic = reader.take(4, at_start=True)
-    if magic != b"GGUF":
-        raise NotGguf(*_what_it_is_instead(magic))
-    version = reader.u32()
-    if version in (1, 0x0100_0000):
-        raise BadGguf(mark("It is a GGUF of version 1, which today's engine no longer reads."), mark("Look for a newer file of the same model."))
-    if version in (0x0200_0000, 0x0300_0000):
-        raise BadGguf(mark("It is made for big-endian processors."), mark("Look for a little-endian file of the same model."))
-    if version not in (2, 3):
-        raise BadGguf(mark("It is a GGUF of version {version}; versions 2 and 3 are known."), mark("A newer localstory may read it."), version=version)
-    tensor_count, pair_count = reader.u64(), reader.u64()
-    if tensor_count > _MAX_TENSORS or pair_count > _MAX_PAIRS:
-        raise BadGguf(mark("It claims {tensors} tensors and {pairs} facts, which no model has."), tensors=tensor_count, pairs=pair_count)
+    reader = HeaderReader(file)
+    version, tensor_count, pair_count = reader.begin()
 
     metadata: dict[str, Value] = {}
     for _pair in range(pair_count):
@@ -275,8 +263,8 @@ def _what_it_is_instead(start: bytes) -> tuple[str, str]:
     return mark("It is not a GGUF file."), mark("Choose a file whose name ends in .gguf.")
 
 
-class _Reader:
-    """Takes values off a file in order, through one small buffer."""
+class HeaderReader:
+    """Takes values off a file in order, through one small buffer. For this package: others call `read_header`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -286,11 +274,47 @@ class _Reader:
         """Bytes of the header that are no longer in the buffer."""
         self._kept = 0
         """Entries of small arrays kept so far: many small ones must not fill the memory either."""
+        self._tape: list[bytes] | None = None
+        self._tape_at = 0
 
     @property
     def position(self) -> int:
         """Bytes taken so far."""
         return self._before + self._at
+
+    def begin(self) -> tuple[int, int, int]:
+        """The first 24 bytes: version, number of tensors, number of facts."""
+        magic = self.take(4, at_start=True)
+        if magic != b"GGUF":
+            raise NotGguf(*_what_it_is_instead(magic))
+        version = self.u32()
+        if version in (1, 0x0100_0000):
+            raise BadGguf(mark("It is a GGUF of version 1, which today's engine no longer reads."), mark("Look for a newer file of the same model."))
+        if version in (0x0200_0000, 0x0300_0000):
+            raise BadGguf(mark("It is made for big-endian processors."), mark("Look for a little-endian file of the same model."))
+        if version not in (2, 3):
+            raise BadGguf(
+                mark("It is a GGUF of version {version}, newer than this engine, which reads 2 and 3."), mark("A newer localstory may read it."), version=version
+            )
+        tensor_count, pair_count = self.u64(), self.u64()
+        if tensor_count > _MAX_TENSORS or pair_count > _MAX_PAIRS:
+            raise BadGguf(mark("It claims {tensors} tensors and {pairs} facts, which no model has."), tensors=tensor_count, pairs=pair_count)
+        return version, tensor_count, pair_count
+
+    def record(self) -> None:
+        """From here on remember the bytes that are taken, until `recorded`."""
+        self._tape, self._tape_at = [], self._at
+
+    def recorded(self) -> bytes:
+        """The bytes taken since `record`."""
+        parts = self._tape or []
+        parts.append(self._buffer[self._tape_at : self._at])
+        self._tape = None
+        return b"".join(parts)
+
+    def forget(self) -> None:
+        """Record no more: what comes now is not wanted."""
+        self._tape = None
 
     def _want(self, count: int, *, at_start: bool = False) -> None:
         """See that `count` bytes are in the buffer."""
@@ -298,6 +322,9 @@ class _Reader:
             return
         if self.position + count > HEADER_LIMIT_BYTES:
             raise BadGguf(mark("Its header is larger than {limit}."), limit=Size(HEADER_LIMIT_BYTES))
+        if self._tape is not None:
+            self._tape.append(self._buffer[self._tape_at : self._at])
+            self._tape_at = 0
         rest = self._buffer[self._at :]
         self._before += self._at
         self._at = 0
@@ -428,7 +455,7 @@ class _Reader:
         kind = TENSOR_TYPES.get(number)
         if kind is None:
             raise BadGguf(
-                mark("It stores its numbers in a way (type {type}) that this engine does not know."), mark("A newer localstory may read it."), type=number
+                mark("It stores its numbers in a way (type {type}) that is newer than this engine."), mark("A newer localstory may read it."), type=number
             )
         row = shape[0] if shape else 1
         elements = 1
