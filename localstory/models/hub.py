@@ -1,0 +1,298 @@
+"""What a repository on the hub holds: its GGUF files by quantisation, with exact sizes and SHA-256, licence, languages.
+
+Asked through `net` by the hub's documented paths (`/api/models/{repo}`, `…/tree/{revision}`, `resolve/…`) and not through
+huggingface_hub's HfApi: that client follows redirects by itself, sends the token it finds in the person's home and the
+versions of installed libraries with each request, writes a cache of its own and knows neither our offline switch nor our
+log of connections; its session is global, so it can't be held to them for our calls alone.
+Formats: huggingface_hub's docs, "Hub API endpoints"; error codes: its utils/_http.py (X-Error-Code).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from localstory.errors import CannotContinue, mark
+from localstory.models.names import is_safe_inside, near_names, part_in, part_names, quantisation_in, without_part
+from localstory.net import Net
+from localstory.net.errors import BadAnswer, Forbidden, NeedsToken, NetTrouble, NotOnServer
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+LISTING = mark("List of a repository's files")
+_MOST_PAGES = 20
+_MOST_FILES = 20_000
+_SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
+
+
+class RepoNotFound(CannotContinue):
+    """The hub has no such repository (or it is private: the hub does not tell these apart)."""
+
+    code = "repo_not_found"
+
+    def __init__(self, repo: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            title=mark("The hub has no repository “{repo}”"),
+            detail="" if near else mark("It may also be private."),
+            hint=mark("Did you mean {near}?") if near else mark("Check the name: it is owner/repository."),
+            repo=repo,
+            near=", ".join(near),
+        )
+
+
+class RepoGated(CannotContinue):
+    """The repository's licence has to be accepted first, with an account."""
+
+    code = "repo_gated"
+
+    def __init__(self, repo: str, page: str) -> None:
+        super().__init__(
+            title=mark("“{repo}” wants its licence accepted first"),
+            detail=mark("Its makers give it only to people who are signed in and have agreed."),
+            hint=mark("Agree on {page}, then put your token into the variable HF_TOKEN. Or choose a copy that is open."),
+            repo=repo,
+            page=page,
+        )
+
+
+class FileNotInRepo(CannotContinue):
+    """The repository is there, the file is not."""
+
+    code = "file_not_in_repo"
+
+    def __init__(self, repo: str, file: str, known: Sequence[str]) -> None:
+        near = near_names(file, known)
+        hint = mark("The repository holds no GGUF file at all: look for one whose name ends in GGUF.")
+        if near:
+            hint = mark("Did you mean {near}?")
+        elif known:
+            hint = mark("It holds: {known}.")
+        super().__init__(
+            title=mark("“{repo}” has no file “{file}”") if file else mark("“{repo}” holds no model that can be used"),
+            hint=hint,
+            repo=repo,
+            file=file,
+            near=", ".join(near),
+            known=", ".join(known[:8]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """One file of a repository."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    """Of its content; "" where the hub doesn't know it (small files that are not in LFS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """One model in a repository: a GGUF file, or all parts of a split one, in order."""
+
+    title: str
+    """The first file's name without its ending and part number."""
+    quantisation: str
+    """By its name; "" when that names none."""
+    files: tuple[HubFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """A repository as it was at `commit`. Unknown words are ""."""
+
+    name: str
+    commit: str
+    licence: str
+    base_models: tuple[str, ...]
+    languages: tuple[str, ...]
+    gated: bool
+    files: tuple[HubFile, ...]
+    models: tuple[HubModel, ...]
+    """Smallest first. Split models that lack a part are not among them."""
+    projectors: tuple[HubFile, ...]
+    """mmproj files: what lets a model see pictures."""
+
+    def file(self, path: str) -> HubFile | None:
+        return next((file for file in self.files if file.path == path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where an entry of the catalogue and the hub disagree. `what`: "repo", "file", "size_bytes", "sha256", "licence", "gated"."""
+
+    what: str
+    expected: str
+    found: str
+    """"" when it is not there."""
+
+
+class Hub:
+    """The hub at one endpoint: HF_ENDPOINT, or the usual one."""
+
+    def __init__(self, net: Net, endpoint: str = "", token: str = "") -> None:
+        """`token`: for gated repositories; HF_TOKEN when it is "". It goes to the endpoint's host only, and never unencrypted."""
+        self.net = net
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT", "").strip() or DEFAULT_ENDPOINT).rstrip("/")
+        parts = urlsplit(self.endpoint)
+        safe = parts.scheme == "https" or parts.hostname in ("127.0.0.1", "localhost", "::1")
+        self.token = (token or os.environ.get("HF_TOKEN", "").strip()) if safe else ""
+
+    def address(self, repo: str, commit: str, path: str) -> str:
+        """Where the content of a file is."""
+        return f"{self.endpoint}/{quote(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}"
+
+    def repo(self, name: str, revision: str = "main", *, stop: threading.Event | None = None) -> Repo:
+        """List a repository. Raises RepoNotFound, RepoGated, and NetTrouble."""
+        try:
+            at = "" if revision == "main" else f"/revision/{quote(revision, safe='')}"
+            facts, answer = self.net.get_json(f"{self.endpoint}/api/models/{quote(name)}{at}", purpose=LISTING, token=self.token, stop=stop)
+            if not isinstance(facts, dict):
+                raise BadAnswer(urlsplit(answer.url).hostname or "", mark("It is a web page or a text, not the list that was asked for."))
+            commit = facts.get("sha")
+            commit = commit if isinstance(commit, str) and _SHA1.fullmatch(commit) else revision
+            files = self._files(name, commit, stop)
+        except NetTrouble as error:
+            raise self._meant(name, error) from error
+        card = facts.get("cardData")
+        card = card if isinstance(card, dict) else {}
+        tags = [tag for tag in _list(facts.get("tags")) if isinstance(tag, str)]
+        models, projectors = group(files)
+        return Repo(
+            name=name,
+            commit=commit,
+            licence=_licence(card, tags),
+            base_models=tuple(_words(card.get("base_model")) or [tag[11:] for tag in tags if tag.startswith("base_model:") and tag.count(":") == 1]),
+            languages=tuple(code.lower() for code in _words(card.get("language")) if _LANGUAGE.fullmatch(code)),
+            gated=facts.get("gated") not in (None, False),
+            files=tuple(files),
+            models=models,
+            projectors=projectors,
+        )
+
+    def check_entry(self, repo: str, file: str, size_bytes: int | None = None, sha256: str = "", licence: str = "") -> list[Difference]:
+        """Compare one entry of the catalogue with the hub; empty when they agree. What is not given is not compared.
+
+        Raises NetTrouble when the hub can't be asked; a repository or file that is gone is a Difference.
+        """
+        try:
+            found = self.repo(repo)
+        except RepoNotFound:
+            return [Difference("repo", repo, "")]
+        except RepoGated:
+            return [Difference("gated", "", repo)]
+        return differences(found, file, size_bytes, sha256, licence)
+
+    def _files(self, name: str, commit: str, stop: threading.Event | None) -> list[HubFile]:
+        url = f"{self.endpoint}/api/models/{quote(name)}/tree/{quote(commit, safe='')}?recursive=true"
+        files: list[HubFile] = []
+        for _page in range(_MOST_PAGES):
+            entries, answer = self.net.get_json(url, purpose=LISTING, token=self.token, stop=stop)
+            files.extend(_hub_files(entries))
+            following = re.search(r'<([^>]+)>\s*;\s*rel="?next"?', answer.headers.get("link", ""))
+            if following is None or len(files) >= _MOST_FILES:
+                return files
+            url = urljoin(url, following[1])
+            if urlsplit(url).netloc != urlsplit(self.endpoint).netloc:  # the token must not follow it
+                raise BadAnswer(urlsplit(url).hostname or "", mark("Its list goes on at another server."))
+        return files
+
+    def _meant(self, name: str, error: NetTrouble) -> CannotContinue:
+        """What an error of a repository's own address means."""
+        page = f"{self.endpoint}/{name}"
+        if error.server_code == "GatedRepo" or (isinstance(error, Forbidden) and error.server_code != "RepoNotFound"):
+            return RepoGated(name, page)
+        if error.server_code == "RepoNotFound" or isinstance(error, NotOnServer | NeedsToken):
+            return RepoNotFound(name, self._near(name))
+        return error
+
+    def _near(self, name: str) -> list[str]:
+        """Repositories with a name like this one; none when the hub can't say."""
+        try:
+            query = f"{self.endpoint}/api/models?search={quote(name.split('/')[-1], safe='')}&limit=20"
+            found, _answer = self.net.get_json(query, purpose=LISTING, limit_bytes=1 << 20)
+        except NetTrouble:
+            return []
+        known = [entry["id"] for entry in _list(found) if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        return near_names(name, known[:50])
+
+
+def differences(repo: Repo, file: str, size_bytes: int | None = None, sha256: str = "", licence: str = "") -> list[Difference]:
+    """Pure part of `check_entry`. A split model is named by its first part; then `size_bytes` is that of all parts."""
+    first = repo.file(file)
+    if first is None:
+        return [Difference("file", file, "")]
+    found: list[Difference] = []
+    parts = [repo.file(path) for path in part_names(file)]
+    for path, part in zip(part_names(file), parts, strict=True):
+        if part is None:
+            found.append(Difference("file", path, ""))
+    there = sum(part.size_bytes for part in parts if part is not None)
+    if size_bytes is not None and there != size_bytes:
+        found.append(Difference("size_bytes", str(size_bytes), str(there)))
+    if sha256 and first.sha256 != sha256.lower():
+        found.append(Difference("sha256", sha256.lower(), first.sha256))
+    if licence and repo.licence.lower() != licence.lower():
+        found.append(Difference("licence", licence, repo.licence))
+    if repo.gated:
+        found.append(Difference("gated", "", repo.name))
+    return found
+
+
+def group(files: Sequence[HubFile]) -> tuple[tuple[HubModel, ...], tuple[HubFile, ...]]:
+    """(models, projectors) among the files: parts of one model together, helpers (imatrix, vocabulary only) left out."""
+    by_path = {file.path: file for file in files}
+    models: list[HubModel] = []
+    projectors: list[HubFile] = []
+    for file in files:
+        name = file.path.rsplit("/", 1)[-1]
+        lower = name.lower()
+        part = part_in(name)
+        if not lower.endswith(".gguf") or "imatrix" in lower or lower.startswith("ggml-vocab") or (part is not None and part[0] != 1):
+            continue
+        if "mmproj" in lower:
+            projectors.append(file)
+            continue
+        folder = file.path[: len(file.path) - len(name)]
+        parts = [by_path.get(folder + one) for one in part_names(name)]
+        whole = tuple(one for one in parts if one is not None)
+        if len(whole) == len(parts):
+            models.append(HubModel(without_part(name), quantisation_in(name) or quantisation_in(folder.rstrip("/")), whole))
+    return tuple(sorted(models, key=lambda model: (model.size_bytes, model.title))), tuple(projectors)
+
+
+def _hub_files(entries: Any) -> Iterator[HubFile]:
+    """The files in one page of a tree; entries that make no sense, or whose path would leave a folder, are left out."""
+    for entry in _list(entries):
+        if not isinstance(entry, dict) or entry.get("type") != "file":
+            continue
+        path, lfs = entry.get("path"), entry.get("lfs")
+        lfs = lfs if isinstance(lfs, dict) else {}
+        size, digest = lfs.get("size", entry.get("size")), lfs.get("oid", "")
+        if isinstance(path, str) and is_safe_inside(path) and isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 53:
+            yield HubFile(path, size, digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else "")
+
+
+def _licence(card: dict[str, Any], tags: list[str]) -> str:
+    """The licence's short name; for "other" the name its makers gave it."""
+    licence = next(iter(_words(card.get("license"))), "") or next((tag[8:] for tag in tags if tag.startswith("license:")), "")
+    named = card.get("license_name")
+    return named.strip()[:80] if licence == "other" and isinstance(named, str) and named.strip() else licence
+
+
+def _list(value: Any) -> list[Any]:
+    return value[:_MOST_FILES] if isinstance(value, list) else []
+
+
+def _words(value: Any) -> list[str]:
+    return [word.strip()[:200] for word in ([value] if isinstance(value, str) else _list(value)) if isinstance(word, str) and word.strip()][:100]

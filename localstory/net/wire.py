@@ -1,0 +1,144 @@
+"""The sockets under the client: where the offline switch and the watch over slow servers can't be gone round.
+
+httpcore2's own timeouts are per read, so a server that sends one byte every ten seconds holds it for hours, headers
+included. Here every read of a request runs under one `Watch`. Imported at the first request: httpcore2 takes 0.2 s.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore2
+
+_TURN_SECONDS = 0.5
+"""How long one read may sleep before it looks whether it was told to stop."""
+
+
+class Stopped(Exception):
+    """The caller's `stop` was set: not an error."""
+
+
+class Refused(Exception):
+    """The offline switch forbids this host."""
+
+
+class Watch:
+    """Lets a request go on while at least `window_bytes` come in every `window_seconds`, and at most `total_seconds` in all."""
+
+    def __init__(self, window_seconds: float, window_bytes: int, total_seconds: float, stop: threading.Event | None) -> None:
+        now = time.monotonic()
+        self._window_seconds = window_seconds
+        self._window_bytes = window_bytes
+        self._window_ends = now + window_seconds
+        self._ends = now + total_seconds
+        self._in_window = 0
+        self.stop = stop
+        self.received_bytes = 0
+
+    def seconds_left(self) -> float:
+        """Raises Stopped."""
+        if self.stop is not None and self.stop.is_set():
+            raise Stopped
+        return min(self._window_ends, self._ends) - time.monotonic()
+
+    def count(self, received_bytes: int) -> None:
+        """Bytes came in."""
+        self.received_bytes += received_bytes
+        self._in_window += received_bytes
+        if self._in_window >= self._window_bytes:
+            self._in_window = 0
+            self._window_ends = time.monotonic() + self._window_seconds
+
+
+class _OfThisThread(threading.local):
+    """A request runs in one thread from its first byte to its last; connections are shared between requests."""
+
+    watch: Watch | None = None
+
+
+current = _OfThisThread()
+
+
+def is_loopback(host: str) -> bool:
+    """True for this machine itself: "localhost" and the loopback addresses. Asks no name server."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+class Sockets(httpcore2.SyncBackend):
+    """Opens connections, unless `is_offline()` and the host is not this machine."""
+
+    def __init__(self, is_offline: Callable[[], bool]) -> None:
+        self._is_offline = is_offline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        if self._is_offline() and not is_loopback(host):
+            raise Refused
+        return _Watched(super().connect_tcp(host, port, _limit(timeout), local_address, socket_options))
+
+
+class _Watched(httpcore2.NetworkStream):
+    """One connection, whose every wait ends when the watch of the request ends."""
+
+    def __init__(self, inner: httpcore2.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        watch = current.watch
+        if watch is None:
+            return self._inner.read(max_bytes, timeout)
+        while True:
+            left = watch.seconds_left()
+            if left <= 0:
+                raise httpcore2.ReadTimeout
+            try:
+                content = self._inner.read(max_bytes, left if watch.stop is None else min(left, _TURN_SECONDS))
+            except httpcore2.ReadTimeout:
+                continue
+            watch.count(len(content))
+            return content
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, _limit(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None) -> httpcore2.NetworkStream:
+        return _Watched(self._inner.start_tls(ssl_context, server_hostname, _limit(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+def _limit(timeout: float | None) -> float:
+    left = current.watch.seconds_left() if current.watch is not None else 60.0
+    return max(0.01, left if timeout is None else min(left, timeout))
+
+
+def reason_of(error: BaseException) -> BaseException:
+    """The system's own error inside httpcore2's wrapping: gaierror, SSLError, ConnectionRefusedError, …"""
+    seen = error
+    while True:
+        inner = seen.__cause__ or seen.__context__
+        if isinstance(seen, OSError | socket.gaierror | ssl.SSLError) or inner is None:
+            return seen
+        seen = inner
