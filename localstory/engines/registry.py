@@ -17,6 +17,7 @@ WORKERS: dict[str, str] = {
     "devices": "localstory.engines.text.devices_worker",
     "speech": "localstory.engines.speech.piper_worker",
     "film": "localstory.engines.film.film_worker",
+    "dry_run": "localstory.fit.dry_run_worker",
 }
 """A child's name -> the module whose `main()` it runs."""
 

@@ -294,7 +294,9 @@ class HeaderReader:
             raise BadGguf(mark("It is made for big-endian processors."), mark("Look for a little-endian file of the same model."))
         if version not in (2, 3):
             raise BadGguf(
-                mark("It is a GGUF of version {version}, newer than this engine, which reads 2 and 3."), mark("A newer localstory may read it."), version=version
+                mark("It is a GGUF of version {version}, newer than this engine, which reads 2 and 3."),
+                mark("A newer localstory may read it."),
+                version=version,
             )
         tensor_count, pair_count = self.u64(), self.u64()
         if tensor_count > _MAX_TENSORS or pair_count > _MAX_PAIRS:

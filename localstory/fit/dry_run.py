@@ -1,0 +1,186 @@
+"""Memory, exactly: llama.cpp itself plans the model in a child, from the header alone, and tells what it would reserve.
+
+Make a `DryRunner`, `await runner.need(strip_files([path]), params)`, and `close` it at the end. The first call takes about
+half a second, most of it the child's start; the next contexts of the same model take milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from localstory.children.host import Child, WorkFailed
+from localstory.children.last_words import ChildDied, ChildHung
+from localstory.errors import CannotContinue, NotInstalled, mark
+from localstory.fit.context_params import ContextParams
+from localstory.fit.engine_log import EngineLog, memory_need, read_log
+from localstory.fit.estimate import ON_PROCESSOR, Placement
+from localstory.fit.llama_params import model_args
+from localstory.fit.need import PROCESSOR, MemoryNeed
+from localstory.gguf.header import Header
+from localstory.gguf.stripped import NoSparseFiles, StrippedModel
+
+LOAD_SECONDS = 30.0
+"""A stripped header loads in 20 ms, a whole one with the largest vocabulary in half a second."""
+NEED_SECONDS = 20.0
+_REMEMBERED = 512
+
+RefusalKind: TypeAlias = Literal["refused", "too_new", "crashed", "timed_out", "no_device"]
+
+_UNKNOWN_ARCHITECTURE = re.compile(r"unknown model architecture: '(.*)'")
+_TOO_NEW = re.compile(r"unknown (?:pre-tokenizer type|tokenizer): '(.*)'|unsupported file version|invalid ggml type")
+
+
+class EngineRefuses(CannotContinue):
+    """The engine can't plan this model: `kind` says how it went, the detail why."""
+
+    code = "engine_refuses"
+
+    def __init__(self, kind: RefusalKind, detail: str, hint: str, **values: object) -> None:
+        super().__init__(title=mark("The engine can't use this model"), detail=detail, hint=hint, **values)
+        self.kind: RefusalKind = kind
+
+
+class DryRunner:
+    """Owns the child, one for all calls; it starts at the first and again after a crash. Belongs to one asyncio loop.
+
+    `jobs_folder`: where the stand-in files are made (a few blocks each); the system's temporary folder by default.
+    """
+
+    def __init__(self, jobs_folder: Path | None = None) -> None:
+        # No `about`: a crash here says nothing about the next file, and the child is as good as new after it.
+        self._child = Child("dry_run", jobs_folder=jobs_folder)
+        self._turn = asyncio.Lock()
+        self._loaded: tuple[int | None, str, Placement] | None = None
+        self._load_log: list[str] = []
+        self._known: dict[tuple[str, ContextParams, Placement], EngineLog] = {}
+
+    async def need(
+        self, model: StrippedModel, params: ContextParams, placement: Placement = ON_PROCESSOR, *, features: tuple[str, ...] | None = None
+    ) -> MemoryNeed:
+        """What a real load with these settings reserves, device by device; method "exact".
+
+        `features`: the processor's instruction sets, which decide what weights are kept a second time; None: this one's.
+        Raises EngineRefuses, NoSparseFiles and NotInstalled.
+        """
+        async with self._turn:
+            log = await self._log(model, params, placement)
+        return memory_need(log, "exact", weights=_weights(model.header, placement, features))
+
+    async def log(self, model: StrippedModel, params: ContextParams, placement: Placement = ON_PROCESSOR) -> EngineLog:
+        """The figures as the engine told them, for whoever wants more than `need` (its caches, flash attention). Raises as `need`."""
+        async with self._turn:
+            return await self._log(model, params, placement)
+
+    async def count_tokens(self, file: Path, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text is to the vocabulary in `file` (a model, or a whole header alone). Raises as `need`."""
+        async with self._turn:
+            self._loaded = None
+            answer = await self._ask("count", {"path": str(file), "texts": list(texts)}, LOAD_SECONDS)
+        return [int(count) for count in answer["tokens"]]
+
+    async def close(self) -> None:
+        """End the child. A later call starts another."""
+        await self._child.close()
+
+    async def _log(self, model: StrippedModel, params: ContextParams, placement: Placement) -> EngineLog:
+        asked = (model.key, params, placement)
+        if asked in self._known:
+            return self._known[asked]
+        if self._loaded != (self._child.pid, model.key, placement) or not self._child.is_running:
+            self._loaded = None
+            files = [
+                {"name": name, "header": base64.b64encode(part.content).decode(), "file_bytes": part.file_bytes}
+                for name, part in zip(model.file_names(), model.parts, strict=True)
+            ]
+            layers = model.header.whole(f"{model.header.architecture}.block_count") or 0
+            answer = await self._ask("load", {"files": files} | model_args(placement, layers), LOAD_SECONDS)
+            self._load_log = [str(line) for line in answer["lines"]]
+            self._loaded = (self._child.pid, model.key, placement)
+        answer = await self._ask("need", params.as_args(), NEED_SECONDS)
+        log = read_log([*self._load_log, *(str(line) for line in answer["lines"])])
+        while len(self._known) >= _REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        self._known[asked] = log
+        return log
+
+    async def _ask(self, op: str, args: dict[str, Any], seconds: float) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(seconds), contextlib.aclosing(self._child.run(op, args)) as answers:
+                async for answer in answers:
+                    if answer["type"] == "done":
+                        result: Mapping[str, Any] = answer["result"]
+                        return result
+        except WorkFailed as failure:
+            raise _in_words(failure) from failure
+        except ChildDied as death:
+            raise _crashed(death) from death
+        except (TimeoutError, ChildHung) as error:
+            raise EngineRefuses(
+                "timed_out",
+                mark("It took longer than {seconds} seconds to plan it."),
+                mark("The file may be damaged, or the computer very busy. Try again, or choose another model."),
+                seconds=round(seconds),
+            ) from error
+        raise AssertionError("a child's work ends with done or an error")
+
+
+def _weights(header: Header, placement: Placement, features: tuple[str, ...] | None) -> dict[str, tuple[int, int]]:
+    """(bytes, repacked bytes) by device."""
+    return {PROCESSOR: (sum(tensor.size_bytes for tensor in header.tensors), 0)}
+
+
+def _in_words(failure: WorkFailed) -> CannotContinue:
+    values = failure.reason_values
+    reason = str(values.get("reason", ""))
+    match failure.reason:
+        case "no_engine":
+            return NotInstalled(
+                title=mark("The text engine is not installed"),
+                detail=mark("llama-cpp-python can't be loaded: {why}."),
+                hint=mark("Run: {dev} (from the sources) or: {pip}"),
+                why=str(values.get("why", "")),
+                dev="python3 packaging/dev.py setup",
+                pip="pip install llama-cpp-python==0.3.36",
+            )
+        case "no_sparse_files" | "file_trouble":
+            return NoSparseFiles(str(values.get("folder") or values.get("path", "")), reason)
+        case "no_device":
+            return EngineRefuses(
+                "no_device",
+                mark("This build of the engine can't use {device}."),
+                mark("The needs are computed by formulas instead."),
+                device=str(values.get("device", "")),
+            )
+    if found := _UNKNOWN_ARCHITECTURE.search(reason):
+        return EngineRefuses(
+            "too_new",
+            mark("Its architecture “{architecture}” is newer than this engine."),
+            mark("A newer localstory may read it. Until then choose another model."),
+            architecture=found[1],
+        )
+    if _TOO_NEW.search(reason):
+        return EngineRefuses(
+            "too_new",
+            mark("The file is newer than this engine: {reason}"),
+            mark("A newer localstory may read it. Until then choose another model."),
+            reason=reason,
+        )
+    if failure.reason == "no_vocabulary":
+        return EngineRefuses("refused", mark("The file has no vocabulary."), mark("Choose another file."))
+    return EngineRefuses(
+        "refused",
+        mark("The engine says: {reason}"),
+        mark("The file may be damaged or incomplete. Download it again, or choose another model."),
+        reason=reason or failure.reason,
+    )
+
+
+def _crashed(death: ChildDied) -> EngineRefuses:
+    """The child's last words, as the reason."""
+    return EngineRefuses("crashed", death.detail, death.hint, **death.values)
