@@ -15,6 +15,7 @@ from localstory.engines.base import FilmEngine, ImageEngine, SpeechEngine, TextE
 WORKERS: dict[str, str] = {
     "text": "localstory.engines.text.llama_worker",
     "devices": "localstory.engines.text.devices_worker",
+    "rehearsal": "localstory.fit.rehearsal_worker",
     "speech": "localstory.engines.speech.piper_worker",
     "film": "localstory.engines.film.film_worker",
     "dry_run": "localstory.fit.dry_run_worker",

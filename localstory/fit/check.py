@@ -6,20 +6,31 @@ where it can (a dry run in a child) and falls back on the formulas, saying so.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
 
+from localstory.errors import CannotContinue, mark
+from localstory.events import Progress
 from localstory.fit import place
 from localstory.fit.budget import Budget, budget_of
 from localstory.fit.context_params import ContextParams, LoadSettings, context_params
+from localstory.fit.dry_run import DryRunner, EngineRefuses
 from localstory.fit.estimate import Placement, formula_need
 from localstory.fit.need import MemoryNeed
+from localstory.fit.records import Measurement, Records, model_key, need_of, settings_key
+from localstory.fit.rehearsal import refuse_if_too_large, rehearse, with_overhead
 from localstory.fit.report import FitReport, Subject, Suggestion, SuggestionCode, tokens_short
 from localstory.fit.shape import ModelShape, shape_of
-from localstory.fit.speed import Calibration, speed
+from localstory.fit.speed import Calibration, Speed, measured_speed, speed
 from localstory.fit.verdict import Verdict, verdict
 from localstory.hardware.machine import Gpu, Machine
 
+log = logging.getLogger(__name__)
+
+Asked: TypeAlias = Literal["auto", "exact", "formula", "rehearse"]
 _WORTH_SAYING_BYTES = 32 << 20
 _SHORTEST_CONTEXT = 2048
 _RANK = {"runs_well": 5, "little_room": 4, "partly": 3, "slow": 3, "very_slow": 2, "from_disk": 1, "does_not_fit": 0, "unknown": 0}
@@ -168,3 +179,135 @@ def _suggestions(sum_: _Sum, report: FitReport, siblings: Sequence[Subject]) -> 
         if solves:
             found.append(Suggestion("close_programs", freed, True, settings))
     return tuple(sorted(found, key=lambda one: (not one.solves, -one.saves_bytes)))
+
+
+class NotExact(CannotContinue):
+    """The exact method was asked for and can't be had for this model on this machine."""
+
+    code = "not_exact"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            title=mark("The exact method can't be used here"), detail=reason, hint=mark("Ask with --method formula: the figures are then computed.")
+        )
+
+
+class FitCheck:
+    """Reports by the best method there is. Owns the dry run's child; `close` ends it."""
+
+    def __init__(self, records: Records | None = None, *, folder: Path | None = None) -> None:
+        self._records = records
+        self._runner = DryRunner()
+        self._folder = folder
+
+    async def close(self) -> None:
+        """End the child. Closing twice is harmless."""
+        await self._runner.close()
+
+    async def report(
+        self,
+        subject: Subject,
+        machine: Machine,
+        settings: LoadSettings = LoadSettings(),  # noqa: B008 - frozen
+        *,
+        method: Asked = "auto",
+        gpu_layers: int | None = None,
+        siblings: Sequence[Subject] = (),
+        extra_memory_bytes: int = 0,
+        reclaimable_bytes: int = 0,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> FitReport:
+        """The whole report. "auto" asks llama.cpp where it can and computes otherwise, saying why in `notes`.
+
+        Raises BadGguf, EngineRefuses (this engine can't load such a model at all), NotExact, RehearsalRefused,
+        RehearsalFailed.
+        """
+        measured: Measured = self._records if self._records is not None else nothing_measured
+        budget = budget_of(machine, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=reclaimable_bytes)
+        sum_ = _Sum(subject, machine, budget, gpu_layers, measured)
+        report = sum_.report(settings)
+        report = replace(report, max_context=sum_.max_context(settings), suggestions=_suggestions(sum_, report, siblings))
+        if method == "formula":
+            return report
+        why_not = why_not_exact(report, machine)
+        if why_not:
+            if method != "auto":
+                raise NotExact(why_not)
+            return replace(report, notes=(*report.notes, why_not))
+        try:
+            report = await self._exact(sum_, report, settings)
+        except EngineRefuses:
+            raise
+        except CannotContinue as trouble:
+            if method == "exact":
+                raise
+            log.info("computed instead of asked: %s", trouble)
+            report = replace(report, notes=(*report.notes, mark("The engine could not be asked, so these figures are computed.")))
+        return await self._rehearsed(sum_, report, progress) if method == "rehearse" else report
+
+    async def _exact(self, sum_: _Sum, report: FitReport, settings: LoadSettings) -> FitReport:
+        """The same report with llama.cpp's own figures; every suggestion is asked again."""
+        need = await self._ask(sum_, report.params, report.placement)
+        asked = sum_.report(settings, need=need, placement=report.placement)
+        longest = report.max_context
+        for _step in range(8):
+            if longest < 256 or await self._fits(sum_, replace(settings, context_length=longest)):
+                break
+            longest = max(0, longest - max(256, longest // 64 // 256 * 256))
+        suggestions = []
+        for one in report.suggestions:
+            if one.code in ("smaller_quantisation", "close_programs"):
+                suggestions.append(one)  # weights are exact by the formula, and free memory is no matter of the engine
+                continue
+            params = context_params(sum_.shape, one.settings)
+            other = await self._ask(sum_, params, sum_.placement(params))
+            saves = need.total_bytes - other.total_bytes
+            if saves > 0 or one.solves:
+                suggestions.append(replace(one, saves_bytes=max(0, saves)))
+        return replace(asked, max_context=longest, suggestions=tuple(suggestions), notes=report.notes)
+
+    async def _ask(self, sum_: _Sum, params: ContextParams, placement: Placement) -> MemoryNeed:
+        assert sum_.subject.stripped is not None
+        need = await self._runner.need(sum_.subject.stripped, params, placement, features=sum_.machine.cpu.features)
+        return with_overhead(need, sum_.need(params, placement))
+
+    async def _fits(self, sum_: _Sum, settings: LoadSettings) -> bool:
+        params = context_params(sum_.shape, settings)
+        return place.fits(await self._ask(sum_, params, sum_.placement(params)), sum_.budget)
+
+    async def _rehearsed(self, sum_: _Sum, report: FitReport, progress: Callable[[Progress], None] | None) -> FitReport:
+        """With speed and memory as a rehearsal sees them; a rehearsal of the same shape and settings is not played again."""
+        subject, params, placement = sum_.subject, report.params, report.placement
+        assert subject.stripped is not None
+        kept = self._records.rehearsal(subject, params, placement) if self._records is not None else None
+        if kept is None:
+            refuse_if_too_large(report.need, report.budget)
+            seen = await rehearse(subject.stripped, params, placement, folder=self._folder, report=progress)
+            figures = {
+                "devices": [asdict(device) for device in seen.need.devices], "load_s": seen.load_s, "generate_tps": seen.generate_tps,
+                "prompt_tps": seen.prompt_tps, "tokens": seen.tokens, "tokens_in_cache": seen.tokens_in_cache,
+            }  # fmt: skip
+            kept = Measurement("rehearsal", subject.key or model_key(subject.header), subject.name, settings_key(params, placement), figures)
+            if self._records is not None:
+                self._records.add(kept)
+        need = need_of(kept)
+        rate: Speed = measured_speed(float(kept.figures["generate_tps"]), float(kept.figures["prompt_tps"]), "rehearsed")
+        need = with_overhead(need, report.computed or report.need) if need is not None else report.need
+        notes = report.notes
+        if sum_.shape.is_moe:
+            notes = (*notes, mark("Rehearsed with zero weights, where all experts tie: the real model may be slower or faster."))
+        decided = verdict(sum_.shape, placement, need, report.budget, rate)
+        return replace(report, need=need, speed=rate, verdict=decided, notes=notes, computed=report.computed or report.need)
+
+
+def why_not_exact(report: FitReport, machine: Machine) -> str:
+    """Why llama.cpp on this computer can't be asked about this report, marked; "" when it can."""
+    if report.subject.stripped is None or report.subject.is_estimate:
+        return mark("The file's header was not read, so these figures are computed from the catalogue's facts.")
+    if not report.placement.gpu_layers:
+        return ""
+    devices = machine.engine.devices if machine.engine is not None else None
+    seen = sum(device.kind in ("gpu", "igpu") for device in devices or ())
+    if seen < len(report.placement.gpus):
+        return mark("The engine on this computer has no such graphics device, so these figures are computed.")
+    return ""

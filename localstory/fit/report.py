@@ -14,6 +14,7 @@ from localstory.fit.shape import ModelShape
 from localstory.fit.speed import Speed, bits_per_weight
 from localstory.fit.verdict import Verdict
 from localstory.gguf.header import Header
+from localstory.gguf.stripped import StrippedModel
 from localstory.words import _, number, size
 
 WORDS_PER_PAGE = 300
@@ -32,6 +33,8 @@ class Subject:
     licence: str = ""
     quantisation: str = ""
     """As its makers call it ("UD-Q4_K_XL"); empty: what the header says."""
+    stripped: StrippedModel | None = None
+    """For the exact method and rehearsals; None where only facts are known."""
     bytes_read: int = 0
     """Read over the network for this answer."""
     is_estimate: bool = False

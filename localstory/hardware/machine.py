@@ -185,7 +185,7 @@ def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
     gpus, sources = [], dict(machine.sources)
     unclaimed = [device for device in engine.devices or () if device.kind in ("gpu", "igpu")]
     for index, gpu in enumerate(machine.gpus):
-        device = next((one for one in unclaimed if _is_same(one, gpu)), None)
+        device = next((one for one in unclaimed if is_same(one, gpu)), None)
         if device is not None:
             unclaimed.remove(device)
             gpus.append(_seen(gpu, device))
@@ -240,7 +240,7 @@ def _vendor(device: EngineDevice) -> str | None:
     return next((vendor for word, vendor in words.items() if word in told), None)
 
 
-def _is_same(device: EngineDevice, gpu: Gpu) -> bool:
+def is_same(device: EngineDevice, gpu: Gpu) -> bool:
     if device.pci and gpu.pci:
         # NVML writes eight digits of the domain, the kernel and ggml four.
         return device.pci.lower()[-10:] == gpu.pci.lower()[-10:]

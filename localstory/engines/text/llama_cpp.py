@@ -6,25 +6,54 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from localstory.children.host import Child, WorkFailed
 from localstory.engines.base import EngineFacts, PromptTooLong, Reply, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
 from localstory.events import Progress
-from localstory.gguf.header import Header, check_file
+from localstory.fit.context_params import BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ContextParams, LoadSettings, context_params
+from localstory.fit.engine_log import memory_need, read_log
+from localstory.fit.estimate import ON_PROCESSOR, Placement
+from localstory.fit.llama_params import model_args
+from localstory.fit.shape import shape_of
+from localstory.gguf.header import BadGguf, Header, check_file
 from localstory.hardware.cores import worker_threads
 from localstory.words import mark
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CONTEXT_LENGTH = 8192
-"""Used when nobody chose: enough for long chats, and the KV cache of a small model stays under 200 MB."""
-
 _STAGES = {"load": mark("Loading the model"), "prompt": mark("Reading the text")}
+
+
+_TELLING_TOKENS = 32
+"""A shorter reply says little about the speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a real load or reply took; `figures` as `fit.records.Measurement` wants them."""
+
+    kind: Literal["load", "reply"]
+    title: str
+    header: Header
+    params: ContextParams
+    placement: Placement
+    figures: dict[str, Any]
+
+
+def engine_params(header: Header, settings: LoadSettings) -> ContextParams:
+    """The fit check's own function decides; a model whose shape it can't read gets the careful values."""
+    try:
+        return context_params(shape_of(header), settings)
+    except BadGguf as trouble:
+        log.info("the shape is not known (%s): loaded with one sequence", trouble)
+        n_ctx = -(-(settings.context_length or DEFAULT_CONTEXT_LENGTH) // 256) * 256
+        return ContextParams(n_ctx, BATCH_TOKENS, BATCH_TOKENS, 1, True, 1, settings.flash_attention, settings.kv_type, settings.kv_type, settings.swa_full)
 
 
 class ModelRefused(CannotContinue):
@@ -68,22 +97,21 @@ class LlamaCppEngine:
         context_length: int | None = None,
         threads: int | None = None,
         flash_attention: bool = True,
-        gpu_layers: int = 0,
+        placement: Placement = ON_PROCESSOR,
+        on_measured: Callable[[Measured], None] | None = None,
     ) -> None:
         self._path = model.absolute()
         self._title = title or model.stem
         self._parameters = parameters
-        self._load_args: dict[str, Any] = {
-            "path": str(self._path),
-            "context_length": context_length or DEFAULT_CONTEXT_LENGTH,
-            "threads": threads or worker_threads(),
-            "flash_attention": flash_attention,
-            "gpu_layers": gpu_layers,
-        }
+        self._settings = LoadSettings(context_length=context_length, flash_attention="auto" if flash_attention else "off")
+        self._placement = placement
+        self._threads = threads or worker_threads()
+        self._on_measured = on_measured
         self._child = Child("text", about=str(self._path))
         self._loaded: dict[str, Any] | None = None
         self._loaded_pid: int | None = None
         self._header: Header | None = None
+        self._params: ContextParams | None = None
         self._turn = asyncio.Lock()
 
     def describe(self) -> EngineFacts:
@@ -99,7 +127,12 @@ class LlamaCppEngine:
             model=self._title,
             context_length=int(self._loaded["context_length"]) if self._loaded else None,
             parameters=header.parameters if header else self._parameters,
-            details={name: value for name, value in self._load_args.items() if name != "path"},
+            details={
+                "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
+                "threads": self._threads,
+                "flash_attention": self._settings.flash_attention != "off",
+                "gpu_layers": self._placement.gpu_layers,
+            },
         )
 
     async def reply(self, request: TextRequest) -> Stream[TextEvent]:
@@ -154,20 +187,50 @@ class LlamaCppEngine:
             return
         self._loaded = None
         self._header = await asyncio.to_thread(check_file, self._path)
+        self._params = engine_params(self._header, self._settings)
+        args = {
+            "path": str(self._path),
+            "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
+            "context": self._params.as_args(),
+            "threads": self._threads,
+            "model": model_args(self._placement, self._header.whole(f"{self._header.architecture}.block_count") or 0),
+        }
         await self._child.start()
         try:
-            async with contextlib.aclosing(self._child.load(self._load_args)) as messages:
+            async with contextlib.aclosing(self._child.load(args)) as messages:
                 async for message in messages:
                     if message["type"] == "progress":
                         yield _progress(message)
                     elif message["type"] == "done":
                         self._loaded, self._loaded_pid = message["result"], self._child.pid
+                        self._tell_load(message["result"])
         except WorkFailed as failure:
             raise self._reason(failure) from failure
+
+    def _tell_load(self, result: dict[str, Any]) -> None:
+        """Hand on what the engine said about its memory, for the fit check to show and to learn from."""
+        if self._on_measured is None or self._header is None or self._params is None:
+            return
+        said = read_log(str(result.get("log", "")).splitlines())
+        devices = [asdict(device) for device in memory_need(said, "measured").devices]
+        self._on_measured(Measured("load", self._title, self._header, self._params, self._placement, {"devices": devices, "load_s": result["load_s"]}))
+
+    def _tell_reply(self, result: dict[str, Any]) -> None:
+        """The speed of a reply that was long enough to tell."""
+        if self._on_measured is None or self._header is None or self._params is None:
+            return
+        tps, tokens = result["tokens_per_second"], int(result["generated_tokens"])
+        if tps is None or tokens < _TELLING_TOKENS:
+            return
+        fresh = int(result["prompt_tokens"]) - int(result["reused_tokens"])
+        prompt_tps = fresh / result["prompt_s"] if fresh >= _TELLING_TOKENS and result["prompt_s"] > 0 else None
+        figures = {"generate_tps": tps, "prompt_tps": prompt_tps, "tokens": tokens, "tokens_in_cache": int(result["prompt_tokens"]) + tokens // 2}
+        self._on_measured(Measured("reply", self._title, self._header, self._params, self._placement, figures))
 
     def _ended(self, result: dict[str, Any], seed: int) -> Reply:
         if result["notice"]:
             log.warning("%s: %s; ChatML is used instead", self._title, result["notice"])
+        self._tell_reply(result)
         return Reply(
             text=str(result["text"]),
             usage=Usage(result["prompt_tokens"], result["reused_tokens"], result["generated_tokens"]),
@@ -189,7 +252,7 @@ class LlamaCppEngine:
             case "no_context":
                 return NotEnoughMemory(int(values["context_length"]))
             case "out_of_memory":
-                return NotEnoughMemory(int(self._load_args["context_length"]))
+                return NotEnoughMemory(self._settings.context_length or DEFAULT_CONTEXT_LENGTH)
             case "bad_schema":
                 return BadRequest(
                     title=mark("This JSON schema can't be used"),

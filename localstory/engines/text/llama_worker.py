@@ -23,17 +23,22 @@ import numpy as np
 from localstory.children.worker import Cancelled, Job, Refused, serve
 from localstory.engines.text.streaming import Streamer
 from localstory.engines.text.template import CHATML, Part, TemplateFailed, render
+from localstory.fit.llama_params import NoSuchDevice, set_context_params, set_model_params
 
 BATCH_TOKENS = 512
 _ABORTED = 2  # llama_decode: "aborted (processed ubatches will remain in the context's memory)"
 
 _engine_log: deque[str] = deque(maxlen=50)
+_load_log: deque[str] = deque(maxlen=4000)
+"""What the engine says of its memory while it loads; the fit check reads it. Lines come in parts."""
 
 
 @L.llama_log_callback  # type: ignore[untyped-decorator]
 def _keep_log(level: int, text: bytes, _user: object) -> None:
     """llama.cpp says why a load failed only here. Warnings and errors go to stderr, where our host keeps the last lines."""
-    if level >= 3 and text.strip():  # GGML_LOG_LEVEL_WARN = 3, ERROR = 4
+    if level != 1:  # GGML_LOG_LEVEL_DEBUG
+        _load_log.append(text.decode("utf-8", "replace"))
+    if level in (3, 4) and text.strip():  # GGML_LOG_LEVEL_WARN = 3, ERROR = 4
         line = text.decode("utf-8", "replace").strip()
         _engine_log.append(line)
         print(line, file=sys.stderr, flush=True)
@@ -46,6 +51,7 @@ class LlamaWorker:
         L.llama_log_set(_keep_log, None)
         L.llama_backend_init()
         self._model: Any = None
+        self._kept: list[object] = []  # what the model's parameters point to
         self._context: Any = None
         self._tokens: list[int] = []  # what the KV cache holds
         self._aligned = 0  # how many of them, from the start, were evaluated in whole batches as a cold run would
@@ -79,9 +85,13 @@ class LlamaWorker:
     def _load(self, args: dict[str, Any], job: Job) -> dict[str, object]:
         self._free()
         _engine_log.clear()
+        _load_log.clear()
         began = time.perf_counter()
         params = L.llama_model_default_params()
-        params.n_gpu_layers = int(args.get("gpu_layers") or 0)
+        try:
+            self._kept = set_model_params(L, params, args["model"])
+        except NoSuchDevice as missing:
+            raise Refused("load_failed", reason=f"no device {missing}") from missing
         last_shown = -1.0
 
         def progress(share: float, _user: object) -> bool:
@@ -101,10 +111,8 @@ class LlamaWorker:
         self._trained_context = int(L.llama_model_n_ctx_train(self._model))
         self._n_ctx = min(int(args.get("context_length") or self._trained_context), self._trained_context) or 512
         context_params = L.llama_context_default_params()
-        context_params.n_ctx = self._n_ctx
-        context_params.n_batch = context_params.n_ubatch = BATCH_TOKENS
+        set_context_params(L, context_params, args["context"] | {"n_ctx": self._n_ctx})
         context_params.n_threads = context_params.n_threads_batch = max(1, int(args.get("threads") or 1))
-        context_params.flash_attn_type = 1 if args.get("flash_attention") else 0
         context_params.abort_callback = self._abort_callback
         context_params.no_perf = True
         self._context = L.llama_init_from_model(self._model, context_params)
@@ -127,6 +135,7 @@ class LlamaWorker:
             "parameters": int(L.llama_model_n_params(self._model)),
             "load_s": self._load_s,
             "has_template": template is not None,
+            "log": "".join(_load_log)[-100_000:],
         }
 
     def _free(self) -> None:

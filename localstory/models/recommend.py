@@ -1,0 +1,197 @@
+"""Which model to take on this machine: ranked by quality that fits with room at a comfortable speed. Pure.
+
+worth = quality x pace x room. Quality is the catalogue's figure, less what the quantisation loses. Pace is 1 from 15
+tokens a second on (nobody reads faster) and falls below: a model that writes slower than one reads is worth less however
+good it is. Room is 1 where a tenth of the budget stays free, less where there is little, next to nothing from the disk,
+and 0 where it does not fit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from localstory.fit.check import Measured, formula_report, nothing_measured
+from localstory.fit.context_params import LoadSettings
+from localstory.fit.report import FitReport, Subject
+from localstory.fit.verdict import COMFORTABLE_TPS, FINE_TPS, SLOW_TPS
+from localstory.hardware.machine import Machine
+from localstory.words import _, number, size
+
+_PACE = ((0.3, 0.05), (1.0, 0.30), (SLOW_TPS, 0.62), (FINE_TPS, 0.90), (COMFORTABLE_TPS, 1.0))
+"""(tokens a second, what is left of the worth); between them by the logarithm of the speed."""
+_ROOM = {"runs_well": 1.0, "little_room": 0.93, "partly": 1.0, "slow": 1.0, "very_slow": 1.0, "from_disk": 0.02, "does_not_fit": 0.0, "unknown": 0.5}
+_TIGHT = 0.93
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One file of one model: what the catalogue, or the disk, says of it."""
+
+    model: str
+    """The model, whatever the quantisation; candidates of one model compete for one place in the list."""
+    title: str
+    family: str
+    quality: float
+    """0 to 100, with the quantisation's loss taken off."""
+    parameters: int
+    languages: tuple[str, ...]
+    purposes: tuple[str, ...]
+    licence: str
+    subject: Subject
+    source: str = ""
+    """What to download, or where it is: "hf:owner/repo/file.gguf", a path."""
+    quality_words: str = ""
+    """Of the quantisation, marked for translation ("very good")."""
+    on_disk: bool = False
+
+    @property
+    def name(self) -> str:
+        """ "Qwen3 8B, Q4_K_M"."""
+        return f"{self.title}, {self.subject.quantisation_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A candidate on this machine, with what it is worth here."""
+
+    candidate: Candidate
+    report: FitReport
+    worth: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.report.speed.middle_tps
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Ranked picks, one for each model, best first; `comparison` puts the first beside what people ask next."""
+
+    picks: tuple[Pick, ...]
+    comparison: tuple[Pick, ...]
+    left_out: int
+    """Candidates of the purpose and language that do not run here."""
+
+    @property
+    def first(self) -> Pick | None:
+        """The one to take; None when nothing runs."""
+        return self.picks[0] if self.picks else None
+
+    def reason(self) -> str:
+        """Why the first one, in the language in use."""
+        first = self.first
+        if first is None:
+            return _("None of the models in the catalogue fits into this computer's memory.")
+        verdict, tps = first.report.verdict, _tps(first)
+        spare = (verdict.have_bytes or 0) - verdict.need_bytes
+        if verdict.code == "runs_well" and first.tokens_per_second >= COMFORTABLE_TPS:
+            text = _("The best one that runs comfortably here: about {tps} tokens a second, and {spare} to spare.").format(tps=tps, spare=size(max(0, spare)))
+        elif verdict.code == "runs_well":
+            text = _("The best balance of quality and speed here: about {tps} tokens a second, and {spare} to spare.").format(
+                tps=tps, spare=size(max(0, spare))
+            )
+        elif verdict.code == "partly":
+            text = _("Worth it although a part runs on the processor: about {tps} tokens a second.").format(tps=tps)
+        elif verdict.code == "little_room":
+            text = _("It fits with little room: close other programs first. About {tps} tokens a second.").format(tps=tps)
+        else:
+            text = _("Slow, but the best there is for this computer: about {tps} tokens a second.").format(tps=tps)
+        better = next((pick for pick in self.comparison if pick.candidate.quality > first.candidate.quality and pick is not first), None)
+        if better is None:
+            return text
+        return f"{text} " + _("{other} would be better and {what}.").format(other=better.candidate.name, what=what_is_wrong(better))
+
+
+def what_is_wrong(pick: Pick) -> str:
+    """Why a better one is not the first, as the end of a sentence."""
+    match pick.report.verdict.code:
+        case "does_not_fit":
+            return _("does not fit")
+        case "from_disk":
+            return _("would read from the disk for every word")
+        case "little_room":
+            return _("fits only with everything else closed")
+        case _:
+            return _("writes only about {tps} tokens a second").format(tps=_tps(pick))
+
+
+def _tps(pick: Pick) -> str:
+    return number(pick.tokens_per_second, 0 if pick.tokens_per_second >= 3 else 1)
+
+
+def pace(tokens_per_second: float) -> float:
+    """What is left of a model's worth at that speed: 1 from 15 tokens a second on."""
+    if tokens_per_second >= _PACE[-1][0]:
+        return 1.0
+    if tokens_per_second <= _PACE[0][0]:
+        return _PACE[0][1] * max(0.0, tokens_per_second) / _PACE[0][0]
+    for (slow, less), (fast, more) in itertools.pairwise(_PACE):
+        if tokens_per_second <= fast:
+            share = (math.log(tokens_per_second) - math.log(slow)) / (math.log(fast) - math.log(slow))
+            return less + share * (more - less)
+    raise AssertionError("the last step was handled first")
+
+
+def worth(candidate: Candidate, report: FitReport) -> float:
+    """Quality that can be had here; 0 when it does not fit."""
+    room = _ROOM[report.verdict.code]
+    memory = report.budget.memory
+    if report.verdict.code in ("slow", "very_slow", "partly") and memory is not None and report.need.processor.total_bytes > 0.9 * memory.budget_bytes:
+        room = min(room, _TIGHT)
+    return candidate.quality * pace(report.speed.middle_tps) * room
+
+
+def recommend(
+    candidates: Iterable[Candidate],
+    machine: Machine,
+    *,
+    purpose: str = "chat",
+    language: str = "en",
+    settings: LoadSettings = LoadSettings(),  # noqa: B008 - frozen
+    extra_memory_bytes: int = 0,
+    measured: Measured = nothing_measured,
+) -> Recommendation:
+    """Rank what suits the purpose and speaks the language. Every candidate costs a millisecond."""
+    suited = [one for one in candidates if purpose in one.purposes and language in one.languages]
+    picks = []
+    for candidate in suited:
+        report = formula_report(candidate.subject, machine, settings, extra_memory_bytes=extra_memory_bytes, measured=measured, brief=True)
+        picks.append(Pick(candidate, report, worth(candidate, report)))
+    # The same worth: what is here already, then the smaller download.
+    picks.sort(key=lambda pick: (-pick.worth, not pick.candidate.on_disk, pick.candidate.subject.file_size_bytes))
+    best: dict[str, Pick] = {}
+    for pick in picks:
+        if pick.report.verdict.runs and pick.worth > 0:
+            best.setdefault(pick.candidate.model, pick)
+    ranked = tuple(best.values())
+    return Recommendation(ranked, _comparison(picks, ranked), len({pick.candidate.model for pick in picks}) - len(ranked))
+
+
+def _comparison(picks: Sequence[Pick], ranked: Sequence[Pick]) -> tuple[Pick, ...]:
+    """The first beside the next larger model, as the best of its files and as one that fits whole, and a smaller, faster one.
+
+    "12B in part, 8B whole, or 12B at Q3".
+    """
+    if not ranked:
+        return ()
+    first = ranked[0]
+    found = [first]
+    larger = [pick for pick in picks if pick.candidate.quality > first.candidate.quality and pick.candidate.parameters > first.candidate.parameters]
+    if larger:
+        # The one a person would be tempted by: better than the first, and the least too large.
+        model = min(larger, key=lambda pick: pick.candidate.parameters).candidate.model
+        own = [pick for pick in picks if pick.candidate.model == model]
+        usual = _first(own, lambda pick: pick.candidate.subject.quantisation_name.endswith(("Q4_K_M", "Q4_0", "MXFP4"))) or own[0]
+        whole = _first(own, lambda pick: pick.report.verdict.code in ("runs_well", "little_room"))
+        found += [pick for pick in (usual, whole) if pick is not None and pick not in found]
+    faster = _first(ranked[1:], lambda pick: pick.candidate.parameters < first.candidate.parameters and pick.tokens_per_second > 1.5 * first.tokens_per_second)
+    if faster is not None and faster not in found:
+        found.append(faster)
+    return tuple(found)
+
+
+def _first(picks: Iterable[Pick], wanted: Callable[[Pick], bool]) -> Pick | None:
+    return next((pick for pick in picks if wanted(pick)), None)
