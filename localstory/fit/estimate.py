@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localstory.fit import compute, kv
 from localstory.fit.context_params import ContextParams
-from localstory.fit.need import MemoryNeed
+from localstory.fit.need import PROCESSOR, DeviceNeed, MemoryNeed
 from localstory.fit.shape import ModelShape
+from localstory.fit.weights import layer_devices, weight_table, weights_on
 from localstory.gguf.header import Header
+
+_MIB = 1 << 20
+ENGINE_PROCESS_BYTES = 41 * _MIB
+"""A Python process with llama_cpp loaded (facts/fit.md, §2.7)."""
+VOCABULARY_BYTES_PER_TOKEN = 160
+"""40 MiB for 262,144 tokens (there too)."""
+GRAPH_BYTES = 10 * _MIB
+"""The graph's own bookkeeping: 5 to 30 MiB (there too)."""
+DRIVER_BYTES = {"cuda": 457 * _MIB, "rocm": 457 * _MIB, "vulkan": 150 * _MIB, "sycl": 150 * _MIB, "metal": 0}
+"""What a driver takes on the card for its own: measured for CUDA (451 to 456 MiB on four RTX 4090, Ollama counts 457);
+Vulkan 50 to 150; ROCm and SYCL are taken to be like them; Metal's is small (facts/fit.md, §2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +49,75 @@ class Placement:
 ON_PROCESSOR = Placement()
 
 
+def engine_overhead_bytes(shape: ModelShape) -> int:
+    """What the engine's process takes beside the model: itself, the vocabulary, the graph."""
+    return ENGINE_PROCESS_BYTES + GRAPH_BYTES + shape.vocabulary * VOCABULARY_BYTES_PER_TOKEN
+
+
 def formula_need(
     header: Header, shape: ModelShape, params: ContextParams, placement: Placement = ON_PROCESSOR, *, features: tuple[str, ...] | None = None
 ) -> MemoryNeed:
     """What the model needs by the closed formulas; method "computed". `features`: the processor's (for repacked weights)."""
-    raise NotImplementedError
+    weights = weights_on(header, shape, placement, features=features)
+    devices = layer_devices(shape, placement)
+    caches, states = _by_device(devices, kv.cache_bytes_by_layer(shape, params)), _by_device(devices, kv.state_bytes_by_layer(shape, params))
+    in_use = {name for name in devices if name != PROCESSOR}
+    needs = [
+        DeviceNeed(
+            PROCESSOR,
+            weights_bytes=weights.devices[PROCESSOR].bytes,
+            repacked_bytes=weights.devices[PROCESSOR].repacked_bytes,
+            kv_bytes=caches.get(PROCESSOR, 0),
+            recurrent_bytes=states.get(PROCESSOR, 0),
+            compute_bytes=compute.processor_bytes(shape, params) if PROCESSOR in devices else compute.host_bytes(shape, params),
+            output_bytes=compute.output_bytes(shape, params),
+            overhead_bytes=engine_overhead_bytes(shape),
+        )
+    ]
+    for slot in placement.gpus:
+        if slot.name not in in_use:
+            continue
+        needs.append(
+            DeviceNeed(
+                slot.name,
+                weights_bytes=weights.devices[slot.name].bytes,
+                kv_bytes=caches.get(slot.name, 0),
+                recurrent_bytes=states.get(slot.name, 0),
+                compute_bytes=compute.graphics_bytes(shape, params, borrowed_bytes=weights.largest_on_processor),
+                overhead_bytes=DRIVER_BYTES.get(slot.backend, DRIVER_BYTES["cuda"]),
+            )
+        )
+    return MemoryNeed(tuple(needs), "computed")
 
 
 def bytes_read_per_token(
     header: Header, shape: ModelShape, params: ContextParams, placement: Placement = ON_PROCESSOR, *, tokens_in_cache: int = 0
 ) -> dict[str, int]:
     """Bytes that writing one token reads, by device name: weights (experts by used/all), the cache as far as it is filled, states."""
-    raise NotImplementedError
+    table = weight_table(header, shape, None)
+    devices = layer_devices(shape, placement)
+    reads: dict[str, int] = {PROCESSOR: 0} | {slot.name: 0 for slot in placement.gpus}
+    per_cell, states = kv.cell_bytes_by_layer(shape, params), kv.state_bytes_by_layer(shape, params)
+    full, window = kv.cells(shape, params)
+    sequences = max(1, params.n_seq_max)
+    on_graphics = 0
+    for index, part in enumerate(table.layers):
+        device = devices[index]
+        away = device != PROCESSOR and on_graphics < placement.processor_experts
+        on_graphics += device != PROCESSOR
+        experts = part.experts_bytes * shape.experts_used // shape.experts if shape.is_moe else part.experts_bytes
+        reads[PROCESSOR if away else device] += experts
+        filled = min(tokens_in_cache, window if shape.swa[index] and not params.swa_full else full)
+        if shape.swa[index]:
+            filled = min(filled, shape.sliding_window)
+        # A state is read and written whole.
+        reads[device] += part.dense_bytes + per_cell[index] * filled + 2 * states[index] // sequences
+    reads[devices[-1]] += table.output.dense_bytes + (table.tied_bytes if table.tied else 0)
+    return {name: size for name, size in reads.items() if size or name == PROCESSOR}
+
+
+def _by_device(devices: tuple[str, ...], sizes: tuple[int, ...]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, size in zip(devices, sizes, strict=False):
+        sums[name] = sums.get(name, 0) + size
+    return sums
