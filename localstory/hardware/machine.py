@@ -241,6 +241,7 @@ def _vendor(device: EngineDevice) -> str | None:
 
 
 def is_same(device: EngineDevice, gpu: Gpu) -> bool:
+    """Whether the engine's device is this card: by its address where both tell one, else by its name."""
     if device.pci and gpu.pci:
         # NVML writes eight digits of the domain, the kernel and ggml four.
         return device.pci.lower()[-10:] == gpu.pci.lower()[-10:]
