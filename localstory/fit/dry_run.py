@@ -30,20 +30,33 @@ LOAD_SECONDS = 30.0
 NEED_SECONDS = 20.0
 _REMEMBERED = 512
 
-RefusalKind: TypeAlias = Literal["refused", "too_new", "crashed", "timed_out", "no_device"]
+RefusalKind: TypeAlias = Literal["refused", "too_new", "settings", "crashed"]
 
 _UNKNOWN_ARCHITECTURE = re.compile(r"unknown model architecture: '(.*)'")
 _TOO_NEW = re.compile(r"unknown (?:pre-tokenizer type|tokenizer): '(.*)'|unsupported file version|invalid ggml type")
 
 
 class EngineRefuses(CannotContinue):
-    """The engine can't plan this model: `kind` says how it went, the detail why."""
+    """This engine would not load such a model either: `kind` says how it went, the detail why.
+
+    "settings" is a refusal of these settings alone; "too_new" of a file that a newer engine may read.
+    """
 
     code = "engine_refuses"
 
     def __init__(self, kind: RefusalKind, detail: str, hint: str, **values: object) -> None:
-        super().__init__(title=mark("The engine can't use this model"), detail=detail, hint=hint, **values)
+        title = mark("The engine can't use these settings") if kind == "settings" else mark("The engine can't use this model")
+        super().__init__(title=title, detail=detail, hint=hint, **values)
         self.kind: RefusalKind = kind
+
+
+class NotPlanned(CannotContinue):
+    """The engine could not be asked here and now; that says nothing about the model. The caller falls back on formulas."""
+
+    code = "not_planned"
+
+    def __init__(self, detail: str, **values: object) -> None:
+        super().__init__(title=mark("The engine could not be asked"), detail=detail, hint=mark("The needs are computed by formulas instead."), **values)
 
 
 class DryRunner:
@@ -66,7 +79,7 @@ class DryRunner:
         """What a real load with these settings reserves, device by device; method "exact".
 
         `features`: the processor's instruction sets, which decide what weights are kept a second time; None: this one's.
-        Raises EngineRefuses, NoSparseFiles and NotInstalled.
+        Raises EngineRefuses; NotPlanned, NoSparseFiles and NotInstalled, which say nothing about the model.
         """
         async with self._turn:
             log = await self._log(model, params, placement)
@@ -121,12 +134,7 @@ class DryRunner:
         except ChildDied as death:
             raise _crashed(death) from death
         except (TimeoutError, ChildHung) as error:
-            raise EngineRefuses(
-                "timed_out",
-                mark("It took longer than {seconds} seconds to plan it."),
-                mark("The file may be damaged, or the computer very busy. Try again, or choose another model."),
-                seconds=round(seconds),
-            ) from error
+            raise NotPlanned(mark("It did not answer within {seconds} seconds."), seconds=round(seconds)) from error
         raise AssertionError("a child's work ends with done or an error")
 
 
@@ -151,11 +159,14 @@ def _in_words(failure: WorkFailed) -> CannotContinue:
         case "no_sparse_files" | "file_trouble":
             return NoSparseFiles(str(values.get("folder") or values.get("path", "")), reason)
         case "no_device":
+            return NotPlanned(mark("This build of the engine can't use {device}."), device=str(values.get("device", "")))
+        case "out_of_memory":
+            return NotPlanned(mark("There was not enough memory to plan it."))
+        case "no_context" if "failed to allocate" in reason:
+            return NotPlanned(mark("There was not enough memory to plan it."))
+        case "no_context":
             return EngineRefuses(
-                "no_device",
-                mark("This build of the engine can't use {device}."),
-                mark("The needs are computed by formulas instead."),
-                device=str(values.get("device", "")),
+                "settings", mark("The engine says: {reason}"), mark("Choose another type for the conversation's memory, or other settings."), reason=reason
             )
     if found := _UNKNOWN_ARCHITECTURE.search(reason):
         return EngineRefuses(

@@ -153,7 +153,7 @@ class DryRunWorker:
     def _reason(self) -> str:
         """What the engine said was wrong: the most telling of its error lines, without its own function names."""
         for line in self._errors:
-            for cry in ("error loading model: ", "failed to initialize the context: "):
+            for cry in ("error loading model hyperparameters: ", "error loading model: ", "failed to initialize the context: "):
                 if cry in line:
                     return line.split(cry, 1)[1]
         lines = [line for line in self._errors if "failed to load model" not in line]
