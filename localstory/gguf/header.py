@@ -213,16 +213,21 @@ def read_header(file: BinaryIO, *, keep: KeepArrays = "small", file_bytes: int |
     data_offset = -(-reader.position // alignment) * alignment
     header = Header(version, metadata, tuple(tensors), alignment, data_offset)
     if file_bytes is not None:
-        missing = data_offset + header.data_bytes - file_bytes
-        if missing > 0 and tensors:
-            raise BadGguf(
-                mark("The file is cut off: {missing} of {whole} are missing."),
-                mark("The download was probably interrupted. Download the file again."),
-                missing=Size(missing),
-                whole=Size(data_offset + header.data_bytes),
-                missing_bytes=missing,
-            )
+        refuse_cut_off(header, file_bytes)
     return header
+
+
+def refuse_cut_off(header: Header, file_bytes: int) -> None:
+    """Raises BadGguf when a file of that size can't hold all the tensors."""
+    missing = header.data_offset + header.data_bytes - file_bytes
+    if missing > 0 and header.tensors:
+        raise BadGguf(
+            mark("The file is cut off: {missing} of {whole} are missing."),
+            mark("The download was probably interrupted. Download the file again."),
+            missing=Size(missing),
+            whole=Size(header.data_offset + header.data_bytes),
+            missing_bytes=missing,
+        )
 
 
 def check_file(path: Path, *, keep: KeepArrays = "small") -> Header:
@@ -374,7 +379,9 @@ class HeaderReader:
             raise BadGguf(mark("A name in it is not UTF-8.")) from error
 
     def scalar(self, kind: int, key: str) -> int | float | bool:
-        form = _SCALARS[kind]
+        form = _SCALARS.get(kind)
+        if form is None:
+            raise BadGguf(mark("The fact “{key}” is of an unknown kind ({kind})."), key=key, kind=kind)
         number: int | float = form.unpack(self.take(form.size))[0]
         if kind == _BOOL:
             if number not in (0, 1):
@@ -390,13 +397,7 @@ class HeaderReader:
             return self.string()
         if kind != _ARRAY:
             raise BadGguf(mark("The fact “{key}” is of an unknown kind ({kind})."), key=key, kind=kind)
-        inner, untrusted_count = self.u32(), self.u64()
-        if inner == _ARRAY:
-            raise BadGguf(mark("The fact “{key}” is a list of lists, which no engine reads."), key=key)
-        if inner not in _SCALARS and inner != _STRING:
-            raise BadGguf(mark("The fact “{key}” is of an unknown kind ({kind})."), key=key, kind=inner)
-        if untrusted_count > _MAX_ARRAY:
-            raise BadGguf(mark("The list “{key}” claims {count} entries."), key=key, count=untrusted_count)
+        inner, untrusted_count = self.array_head(key)
         asked = keep == "all" or (not isinstance(keep, str) and key in keep)
         if untrusted_count <= (_KEEP_STRINGS if inner == _STRING else _KEEP_NUMBERS) and self._kept + untrusted_count <= _KEEP_IN_ALL:
             self._kept += untrusted_count
@@ -413,6 +414,36 @@ class HeaderReader:
             return Array(untrusted_count, tuple(bool(item) for item in values) if inner == _BOOL else values)
         self._pass(untrusted_count * form.size)
         return Array(untrusted_count, None)
+
+    def array_head(self, key: str) -> tuple[int, int]:
+        """The kind of the entries of an array, and how many there are; 8 is a text."""
+        inner, untrusted_count = self.u32(), self.u64()
+        if inner == _ARRAY:
+            raise BadGguf(mark("The fact “{key}” is a list of lists, which no engine reads."), key=key)
+        if inner not in _SCALARS and inner != _STRING:
+            raise BadGguf(mark("The fact “{key}” is of an unknown kind ({kind})."), key=key, kind=inner)
+        if untrusted_count > _MAX_ARRAY:
+            raise BadGguf(mark("The list “{key}” claims {count} entries."), key=key, count=untrusted_count)
+        return inner, untrusted_count
+
+    def pass_array(self, kind: int, count: int) -> None:
+        """Go on behind the entries of an array."""
+        if kind == _STRING:
+            self._pass_strings(count)
+        else:
+            self._pass(count * _SCALARS[kind].size)
+
+    def jump(self, count: int) -> None:
+        """Go on by `count` bytes that are not wanted, by `seek`: the source need not even fetch them."""
+        if self.position + count > HEADER_LIMIT_BYTES:
+            raise BadGguf(mark("Its header is larger than {limit}."), limit=Size(HEADER_LIMIT_BYTES))
+        here = len(self._buffer) - self._at
+        if count <= here:
+            self._at += count
+            return
+        self._file.seek(count - here, os.SEEK_CUR)
+        self._before += len(self._buffer) + count - here
+        self._buffer, self._at = b"", 0
 
     def _pass(self, count: int) -> None:
         """Go on by `count` bytes without keeping them."""
