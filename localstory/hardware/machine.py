@@ -188,11 +188,13 @@ def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
         device = next((one for one in unclaimed if is_same(one, gpu)), None)
         if device is not None:
             unclaimed.remove(device)
+            if gpu.vendor == "apple" and device.memory_total_bytes is not None:
+                # What macOS lends to graphics is only guessed from outside; Metal knows it to the byte.
+                gpu = replace(gpu, memory_total_bytes=None, memory_free_bytes=None)
             gpus.append(_seen(gpu, device))
-            if gpu.memory_total_bytes is None and device.memory_total_bytes is not None:
-                sources[f"gpus.{index}.memory_total_bytes"] = GGML
-            if gpu.memory_free_bytes is None and device.memory_free_bytes is not None:
-                sources[f"gpus.{index}.memory_free_bytes"] = GGML
+            for name in ("memory_total_bytes", "memory_free_bytes"):
+                if getattr(gpu, name) is None and getattr(device, name) is not None:
+                    sources[f"gpus.{index}.{name}"] = GGML
         else:
             why_not = gpu.why_not or _why_not(gpu, engine)
             gpus.append(replace(gpu, usable=False if why_not else gpu.usable, why_not=why_not))

@@ -146,6 +146,15 @@ def test_what_the_engine_sees_is_in_the_list_even_where_the_system_is_silent() -
     assert (known.name, known.memory_total_bytes, known.memory_free_bytes, known.usable) == ("Phoenix1", 9 * GIB, 7 * GIB, True)
 
 
+def test_metal_knows_what_macos_lends_to_graphics() -> None:
+    """16 GB M4: 11,453 MiB, where the rule of thumb says 67 % (facts/fit.md, §7)."""
+    mac = replace(LAPTOP, gpus=(Gpu("Apple M4", "apple", "metal", 16 * GIB * 67 // 100, None, True, 120.0),), sources=(("gpus.0.memory_total_bytes", "guess"),))
+    engine = InstalledEngine("llama_cpp", "1", ("metal",), (EngineDevice("MTL0", "Apple M4", "gpu", 11453 << 20, 11453 << 20),))
+    joined = join_engine(mac, engine)
+    assert (joined.gpus[0].memory_total_bytes, joined.gpus[0].memory_free_bytes, joined.gpus[0].bandwidth_gbps) == (11453 << 20, 11453 << 20, 120.0)
+    assert joined.source_of("gpus.0.memory_total_bytes") == "ggml_backend_dev_get_props"
+
+
 def test_two_cards_of_a_kind_are_not_taken_for_one() -> None:
     cards = (replace(CARD, pci="00000000:01:00.0"), replace(CARD, pci="00000000:02:00.0", memory_free_bytes=3 * GIB))
     engine = replace(ENGINE, devices=(EngineDevice("CUDA0", CARD.name or "", "gpu", 24 * GIB, GIB, "0000:02:00.0"),))
