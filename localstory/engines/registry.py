@@ -8,7 +8,9 @@ child loads engines it doesn't use.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from localstory.engines.base import FilmEngine, ImageEngine, SpeechEngine, TextEngine
 
@@ -32,11 +34,24 @@ def run_worker(name: str) -> int:
 
 
 def open_text_engine(
-    model: Path, *, title: str = "", parameters: int | None = None, context_length: int | None = None, threads: int | None = None, flash_attention: bool = True
+    model: Path,
+    *,
+    title: str = "",
+    parameters: int | None = None,
+    context_length: int | None = None,
+    threads: int | None = None,
+    flash_attention: bool = True,
+    on_measured: Callable[[Any], None] | None = None,
 ) -> TextEngine:
-    """The embedded llama.cpp on a GGUF file. It loads itself at the first need."""
+    """The embedded llama.cpp on a GGUF file. It loads itself at the first need. `on_measured` hears what loads and replies took."""
     engine: TextEngine = importlib.import_module("localstory.engines.text.llama_cpp").LlamaCppEngine(
-        model, title=title, parameters=parameters, context_length=context_length, threads=threads, flash_attention=flash_attention
+        model,
+        title=title,
+        parameters=parameters,
+        context_length=context_length,
+        threads=threads,
+        flash_attention=flash_attention,
+        on_measured=on_measured,
     )
     return engine
 

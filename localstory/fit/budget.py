@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localstory.hardware.machine import Gpu, Machine, is_same
+from localstory.hardware.machine import Gpu, Machine
 
 _GIB = 1 << 30
 SYSTEM_RESERVE_BYTES, SYSTEM_RESERVE_SHARE = _GIB, 0.08
@@ -75,7 +75,7 @@ def budget_of(machine: Machine, *, extra_memory_bytes: int = 0, reclaimable_byte
         # The system and a desktop alone keep about this much (facts: 8 %, at least 1 GiB) beside the reserve.
         closed = max(0, total + extra_memory_bytes - 2 * system_reserve_bytes(total + extra_memory_bytes))
     cards = tuple(
-        CardPool(gpu, _engine_name(gpu, machine) or f"GPU{index}", _card(gpu, machine, memory, extra_memory_bytes), bool(gpu.integrated))
+        CardPool(gpu, gpu.engine_device or f"GPU{index}", _card(gpu, machine, memory, extra_memory_bytes), bool(gpu.integrated))
         for index, gpu in enumerate(usable_cards(machine))
     )
     return Budget(memory, cards, closed)
@@ -92,13 +92,6 @@ def usable_cards(machine: Machine) -> list[Gpu]:
     if own:
         return own
     return [gpu for gpu in known if gpu.vendor == "apple" or gpu.bandwidth_gbps is not None][:1]
-
-
-def _engine_name(gpu: Gpu, machine: Machine) -> str:
-    """The card's name among the engine's devices; "" when it is none of them, or one that several cards could be."""
-    devices = machine.engine.devices if machine.engine is not None and machine.engine.devices else ()
-    found = [device.name for device in devices if device.kind in ("gpu", "igpu") and is_same(device, gpu)]
-    return found[0] if len(found) == 1 else ""
 
 
 def _card(gpu: Gpu, machine: Machine, memory: Pool | None, extra_memory_bytes: int) -> Pool:

@@ -236,10 +236,9 @@ class FitCheck:
             return replace(report, notes=(*report.notes, why_not))
         try:
             report = await self._exact(sum_, report, settings)
-        except EngineRefuses:
-            raise
         except CannotContinue as trouble:
-            if method == "exact":
+            # What the engine refuses or dies of, it would refuse or die of after the download too.
+            if method != "auto" or (isinstance(trouble, EngineRefuses) and trouble.kind not in ("timed_out", "no_device")):
                 raise
             log.info("computed instead of asked: %s", trouble)
             report = replace(report, notes=(*report.notes, mark("The engine could not be asked, so these figures are computed.")))

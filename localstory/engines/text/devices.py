@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
+import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from localstory.children.host import Child, WorkFailed
-from localstory.errors import NotInstalled, mark
-from localstory.hardware.machine import EngineDevice, InstalledEngine
+from localstory.errors import CannotContinue, NotInstalled, mark
+from localstory.hardware.bandwidth import measure_read
+from localstory.hardware.cores import worker_threads
+from localstory.hardware.machine import EngineDevice, InstalledEngine, Machine, join_engine
+from localstory.hardware.probe import probe
+from localstory.paths import Home
+from localstory.system import write_whole
+
+log = logging.getLogger(__name__)
 
 _BACKENDS = {"cuda": "cuda", "vulkan": "vulkan", "hip": "rocm", "metal": "metal", "sycl": "sycl"}
 ANSWER_SECONDS = 30.0
+_RATE_KEPT_SECONDS = 30 * 24 * 3600.0
 
 
 def installed_engine() -> InstalledEngine:
@@ -53,6 +65,45 @@ async def ask_devices(jobs_folder: Path | None = None) -> InstalledEngine:
     finally:
         await child.close()
     return engine
+
+
+async def machine_now(home: Home, *, again: bool = False) -> Machine:
+    """This computer as the fit check wants it: with the speed of its memory, and what the engine can use of it.
+
+    The memory's speed is measured once, which takes about a second, and kept in the cache for 30 days; `again` measures
+    anew. The engine is asked for its devices only when its build could have any beside the processor.
+    """
+    machine = await asyncio.to_thread(probe, home.models)
+    kept = home.cache / "memory-speed.json"
+    about = f"{machine.cpu.name} {machine.memory.total_bytes} {worker_threads()}"
+    rate = None if again else await asyncio.to_thread(_kept_rate, kept, about)
+    if rate is None:
+        rate = await asyncio.to_thread(lambda: measure_read(threads=worker_threads(), available_bytes=machine.memory.available_bytes))
+        if rate is not None:
+            await asyncio.to_thread(_keep_rate, kept, about, rate)
+    engine = installed_engine()
+    if engine.backends:
+        try:
+            engine = await ask_devices()
+        except CannotContinue as trouble:
+            log.warning("the engine's devices are not known: %s", trouble)
+    return join_engine(replace(machine, memory=replace(machine.memory, read_gbps=None if rate is None else round(rate, 1))), engine)
+
+
+def _kept_rate(path: Path, about: str) -> float | None:
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        fresh = 0 <= time.time() - float(told["made_at"]) < _RATE_KEPT_SECONDS
+        rate = float(told["read_gbps"])
+        return rate if fresh and told["about"] == about and 0.1 < rate < 10_000 else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _keep_rate(path: Path, about: str, rate: float) -> None:
+    with contextlib.suppress(OSError):  # measured again next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps({"about": about, "read_gbps": rate, "made_at": time.time()}).encode())
 
 
 def _not_installed(why: str = "") -> NotInstalled:
