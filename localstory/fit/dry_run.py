@@ -21,8 +21,9 @@ from localstory.fit.context_params import ContextParams
 from localstory.fit.engine_log import EngineLog, memory_need, read_log
 from localstory.fit.estimate import ON_PROCESSOR, Placement
 from localstory.fit.llama_params import model_args
-from localstory.fit.need import PROCESSOR, MemoryNeed
-from localstory.gguf.header import Header
+from localstory.fit.need import MemoryNeed
+from localstory.fit.shape import shape_of
+from localstory.fit.weights import weights_on
 from localstory.gguf.stripped import NoSparseFiles, StrippedModel
 
 LOAD_SECONDS = 30.0
@@ -78,12 +79,16 @@ class DryRunner:
     ) -> MemoryNeed:
         """What a real load with these settings reserves, device by device; method "exact".
 
-        `features`: the processor's instruction sets, which decide what weights are kept a second time; None: this one's.
+        `features`: the instruction sets of the processor asked about; they and the engine's build decide which weights are
+        kept a second time. None: this one.
         Raises EngineRefuses; NotPlanned, NoSparseFiles and NotInstalled, which say nothing about the model.
         """
         async with self._turn:
             log = await self._log(model, params, placement)
-        return memory_need(log, "exact", weights=_weights(model.header, placement, features))
+        used = repacking_features(str(self._child.facts.get("system_info", "")), features)
+        plan = weights_on(model.header, shape_of(model.header), placement, features=used)
+        weights = {name: (part.bytes, part.repacked_bytes) for name, part in plan.devices.items()}
+        return memory_need(log, "exact", weights=weights)
 
     async def log(self, model: StrippedModel, params: ContextParams, placement: Placement = ON_PROCESSOR) -> EngineLog:
         """The figures as the engine told them, for whoever wants more than `need` (its caches, flash attention). Raises as `need`."""
@@ -138,9 +143,24 @@ class DryRunner:
         raise AssertionError("a child's work ends with done or an error")
 
 
-def _weights(header: Header, placement: Placement, features: tuple[str, ...] | None) -> dict[str, tuple[int, int]]:
-    """(bytes, repacked bytes) by device."""
-    return {PROCESSOR: (sum(tensor.size_bytes for tensor in header.tensors), 0)}
+def repacking_features(system_info: str, features: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The instruction sets by which this engine keeps weights a second time: those it was built with, as the kernel names them.
+
+    A portable build leaves out what the processor could do (AVX-512, say). `features` are those of the processor that is
+    asked about; of one with none in common (an ARM machine, asked about here) they are taken as they are.
+    """
+    told = {word for word, value in re.findall(r"(\w+) = (\d+)", system_info) if value != "0"}
+    if "REPACK" not in told:
+        return ()
+    built = {ours for theirs, ours in _FEATURES.items() if theirs in told}
+    if features is None:
+        return tuple(sorted(built))
+    common = built & set(features)
+    return tuple(sorted(common)) if common else features
+
+
+_FEATURES = {"AVX2": "avx2", "AVX512": "avx512f", "DOTPROD": "asimddp", "MATMUL_INT8": "i8mm"}
+"""As ggml names them (ggml/src/ggml-cpu/ggml-cpu.cpp) -> as the kernel does."""
 
 
 def _in_words(failure: WorkFailed) -> CannotContinue:

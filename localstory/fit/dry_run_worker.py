@@ -62,7 +62,8 @@ class DryRunWorker:
         L.llama_backend_init()
 
     def facts(self) -> dict[str, object]:
-        return {"library": "llama-cpp-python"}
+        """`system_info`: what the engine was built with ("CPU : AVX2 = 1 | … | REPACK = 1"); "" where there is none."""
+        return {"library": "llama-cpp-python", "system_info": self._L.llama_print_system_info().decode("utf-8", "replace") if self._L else ""}
 
     def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
         """`load` {files: [{name, header (base64), file_bytes}], …model_args} -> {lines}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from localstory.fit.context_params import KV_TYPES, ContextParams
-from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned
+from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned, repacking_features
 from localstory.fit.engine_log import MIB, memory_need, read_log
 from localstory.fit.estimate import GraphicsSlot, Placement
 from localstory.gguf.stripped import StrippedModel, strip_files, strip_header
@@ -103,10 +103,15 @@ SETTINGS = [
 async def test_a_dry_run_plans_what_a_real_load_takes(name: str, runner: DryRunner, request: pytest.FixtureRequest) -> None:
     path: Path = request.getfixturevalue(name)
     asked = json.dumps([one.as_args() for one in SETTINGS])
-    told = subprocess.run([sys.executable, "-c", _REAL_LOAD, str(path), asked], capture_output=True, check=True, timeout=120).stdout.decode("utf-8", "replace")
+    command = [sys.executable, "-c", _REAL_LOAD, str(path), asked]
+    told = subprocess.run(command, capture_output=True, check=True, timeout=120).stdout.decode("utf-8", "replace")  # noqa: ASYNC221 - nothing else runs
     loads = told.split("== end ")
     assert len(loads) == len(SETTINGS) + 1
     model = strip_files([path])
+    weights = memory_need(read_log(loads[0].splitlines()), "measured")
+    planned = await runner.need(model, PLAIN)
+    assert abs(planned.repacked_bytes - weights.repacked_bytes) <= 0.01 * MIB
+    assert abs(planned.weights_bytes - weights.weights_bytes) <= 0.01 * MIB
     for settings, lines in zip(SETTINGS, loads, strict=False):
         real = memory_need(read_log(lines.splitlines()), "measured")
         need = await runner.need(model, settings)
@@ -130,9 +135,8 @@ async def test_a_stripped_header_plans_as_the_whole_one_does(name: str, runner: 
     path: Path = request.getfixturevalue(name)
     small = strip_files([path])
     part = small.parts[0]
-    with open(path, "rb") as file:
-        size = path.stat().st_size
-        whole = StrippedModel((replace(part, content=file.read(size - part.data_bytes)),))
+    content = path.read_bytes()
+    whole = StrippedModel((replace(part, content=content[: len(content) - part.data_bytes]),))
     assert len(part.content) < 40_000 and len(whole.parts[0].content) > 1_500_000
     for kv_type in ("f16", "q8_0"):
         settings = replace(PLAIN, type_k=kv_type, type_v=kv_type)
@@ -153,6 +157,14 @@ async def test_every_type_of_cache_is_planned(kv_type: str, runner: DryRunner) -
     assert need.kv_bytes / MIB == pytest.approx(36 * 2 * 8 * 128 * 4096 * bits / 8 / MIB, abs=0.01)
 
 
+def test_what_the_build_lacks_repacks_nothing() -> None:
+    portable = "CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | LLAMAFILE = 1 | OPENMP = 1 | REPACK = 1 | "
+    assert repacking_features(portable, ("avx", "avx2", "avx512f")) == ("avx2",)
+    assert repacking_features(portable, None) == ("avx2",)
+    assert repacking_features(portable, ("asimddp", "i8mm")) == ("asimddp", "i8mm")  # a saved ARM machine, asked about here
+    assert repacking_features(portable.replace("REPACK = 1", "REPACK = 0"), ("avx2",)) == ()
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +183,7 @@ async def test_an_unknown_architecture_is_newer_than_this_engine(runner: DryRunn
 
 
 async def test_what_is_missing_is_told_as_the_engine_tells_it(runner: DryRunner) -> None:
-    with pytest.raises(EngineRefuses, match="The engine says: key not found in model: llama.attention.layer_norm_rms_epsilon"):
+    with pytest.raises(EngineRefuses, match=r"The engine says: key not found in model: llama\.attention\.layer_norm_rms_epsilon"):
         await runner.need(tiny(), PLAIN)
 
 
