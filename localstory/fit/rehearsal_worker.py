@@ -32,7 +32,8 @@ class RehearsalWorker:
         @L.llama_log_callback  # type: ignore[untyped-decorator]
         def keep(level: int, text: bytes, _user: object) -> None:
             line = text.decode("utf-8", "replace")
-            self._lines.append(line)
+            if level != 1:  # GGML_LOG_LEVEL_DEBUG: thousands of lines, a layer each
+                self._lines.append(line)
             if level in (3, 4) and line.strip():  # GGML_LOG_LEVEL_WARN, ERROR
                 print(line.strip(), file=sys.stderr, flush=True)
 
