@@ -16,6 +16,7 @@ from typing import Any
 from localstory import system
 from localstory.children.worker import Job, Refused, serve
 from localstory.fit.llama_params import NoSuchDevice, set_context_params, set_model_params
+from localstory.gguf.header import BadGguf, read_header
 
 MEMORY_LIMIT_BYTES = 4 << 30
 """A plan takes under 200 MB; a hostile header may ask for the recurrent state of a million layers."""
@@ -79,7 +80,7 @@ class DryRunWorker:
             case "need":
                 return self._need(args)
             case "count":
-                return self._count(str(args["path"]), [str(text) for text in args["texts"]])
+                return self._count(Path(str(args["path"])), [str(text) for text in args["texts"]], job)
             case _:
                 raise Refused("unknown_op", op=op)
 
@@ -129,9 +130,10 @@ class DryRunWorker:
         L.llama_free(context)
         return {"lines": lines}
 
-    def _count(self, path: str, texts: list[str]) -> dict[str, object]:
+    def _count(self, path: Path, texts: list[str], job: Job) -> dict[str, object]:
         L = self._L
         self._free()
+        path = self._long_enough(path, job)
         params = L.llama_model_default_params()
         params.vocab_only = True
         params.load_mode = L.LLAMA_LOAD_MODE_NONE
@@ -150,6 +152,28 @@ class DryRunWorker:
             return {"tokens": counts}
         finally:
             L.llama_model_free(model)
+            self._remove_files()
+
+    def _long_enough(self, path: Path, job: Job) -> Path:
+        """The file, or a stand-in of the true size for one that is a header alone: llama.cpp looks for the tensors even then."""
+        try:
+            with open(path, "rb") as file:
+                header = read_header(file)
+                size = os.fstat(file.fileno()).st_size
+                true_size = header.data_offset + header.data_bytes
+                if size >= true_size:
+                    return path
+                file.seek(0)
+                content = file.read(header.data_offset)
+        except BadGguf as error:
+            raise Refused("load_failed", reason=error.detail.format(**error.values)) from error
+        stand_in = job.folder / "vocabulary.gguf"
+        self._files.append(stand_in)
+        try:
+            system.write_sparse(stand_in, content, true_size)
+        except OSError as error:
+            raise Refused("no_sparse_files", folder=str(job.folder), reason=error.strerror or str(error)) from error
+        return stand_in
 
     def _reason(self) -> str:
         """What the engine said was wrong: the most telling of its error lines, without its own function names."""
