@@ -9,21 +9,40 @@ Formats: huggingface_hub's docs, "Hub API endpoints"; error codes: its utils/_ht
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from localstory.errors import CannotContinue, mark
 from localstory.models.names import is_safe_inside, near_names, part_in, part_names, quantisation_in, without_part
 from localstory.net import Net
-from localstory.net.errors import BadAnswer, Forbidden, NeedsToken, NetTrouble, NotOnServer
+from localstory.net.errors import (
+    BadAnswer,
+    Forbidden,
+    HostNotFound,
+    NeedsToken,
+    NetTrouble,
+    NoConnection,
+    NotOnServer,
+    Offline,
+    ServerTrouble,
+    TooManyRequests,
+    TooSlow,
+)
+from localstory.system import write_whole
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 LISTING = mark("List of a repository's files")
+_CACHE_FORMAT = 1
 _MOST_PAGES = 20
 _MOST_FILES = 20_000
 _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
@@ -225,6 +244,46 @@ class Hub:
             return []
         known = [entry["id"] for entry in _list(found) if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
         return near_names(name, known[:50])
+
+
+def listed(hub: Hub, cache: Path, name: str, revision: str = "main", *, fresh_seconds: float = 3600.0, stop: threading.Event | None = None) -> Repo:
+    """`hub.repo`, kept in the folder `cache` (<home>/cache/hub): not asked again within `fresh_seconds`, and taken whatever its
+    age when there is no network. Raises as `hub.repo`."""
+    place = cache / f"{hashlib.sha256(f'{hub.endpoint}|{name}|{revision}'.encode()).hexdigest()[:40]}.json"
+    kept = _kept(place)
+    if kept is not None and 0 <= time.time() - kept[0] < fresh_seconds:
+        return kept[1]
+    try:
+        repo = hub.repo(name, revision, stop=stop)
+    except (Offline, HostNotFound, NoConnection, TooSlow, ServerTrouble, TooManyRequests):
+        if kept is not None:
+            return kept[1]
+        raise
+    facts = asdict(repo)
+    del facts["models"], facts["projectors"]
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        write_whole(place, json.dumps({"format": _CACHE_FORMAT, "when": time.time(), "repo": facts}).encode())
+    return repo
+
+
+def _kept(place: Path) -> tuple[float, Repo] | None:
+    """(when, listing) kept earlier; None when there is none that is sound."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        if place.stat().st_size > 32 << 20:
+            return None
+        kept = json.loads(place.read_bytes())
+        facts = kept["repo"]
+        if kept["format"] != _CACHE_FORMAT:
+            return None
+        files = tuple(HubFile(str(file["path"]), int(file["size_bytes"]), str(file["sha256"])) for file in facts["files"] if is_safe_inside(file["path"]))
+        models, projectors = group(files)
+        words = {key: tuple(str(word) for word in facts[key]) for key in ("base_models", "languages")}
+        return float(kept["when"]), Repo(
+            str(facts["name"]), str(facts["commit"]), str(facts["licence"]), words["base_models"], words["languages"], bool(facts["gated"]),
+            files, models, projectors,
+        )  # fmt: skip
+    return None
 
 
 def differences(repo: Repo, file: str, size_bytes: int | None = None, sha256: str = "", licence: str = "") -> list[Difference]:

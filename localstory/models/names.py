@@ -20,8 +20,8 @@ class ModelNotFound(CannotContinue):
 
     code = "model_not_found"
 
-    def __init__(self, name: str, folder: Path, known: Sequence[str] = ()) -> None:
-        near = near_names(name, known)
+    def __init__(self, name: str, folder: Path, known: Sequence[str] = (), near: Sequence[str] = ()) -> None:
+        near = near or near_names(name, known)
         hint = mark("Give the path of a .gguf file, “starter”, or put the file into {folder}.")
         if near:
             hint = mark("Did you mean {near}?")

@@ -19,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from localstory.errors import CannotContinue, Size, mark
 from localstory.net import errors
+from localstory.net.addresses import is_loopback
 
 if TYPE_CHECKING:
     import httpcore2
@@ -112,7 +113,7 @@ class Net:
 
     `offline`: what the settings say, asked anew at each request; LOCALSTORY_OFFLINE=1 forbids it as well.
     Offline, only this machine itself (loopback) can be reached. `stop`, where a call takes it, makes the call end
-    with `wire.Stopped` soon after it was set.
+    with `errors.Stopped` soon after it was set.
     """
 
     def __init__(self, offline: Callable[[], bool] | bool = False, patience: Patience | None = None) -> None:
@@ -307,7 +308,7 @@ class Net:
         from localstory.net import wire
 
         host = address.hostname or ""
-        if self.is_offline and not wire.is_loopback(host):
+        if self.is_offline and not is_loopback(host):
             raise errors.Offline(host)
         # identity: a compressed answer could be a bomb, and ranges of one mean something else.
         sent = {"Host": _host_header(address), "User-Agent": "localstory", "Accept": "*/*", "Accept-Encoding": "identity"} | headers
@@ -431,7 +432,6 @@ def _raise_for_status(response: _Response, address: SplitResult) -> None:
 
 def _next_address(address: SplitResult, response: _Response) -> SplitResult:
     """Where a redirect leads. Never from encrypted to plain, and never from outside into this machine."""
-    from localstory.net import wire
 
     target = response.headers.get("location", "")
     # Some servers send raw UTF-8 here; as latin-1 it came to us, as percent signs it goes on.
@@ -439,7 +439,7 @@ def _next_address(address: SplitResult, response: _Response) -> SplitResult:
     if not target:
         raise errors.BadAnswer(response.host, mark("It sends to another address and names none."))
     following = _checked_address(urljoin(urlunsplit(address), target), response.host)
-    inward = wire.is_loopback(following.hostname or "") and not wire.is_loopback(address.hostname or "")
+    inward = is_loopback(following.hostname or "") and not is_loopback(address.hostname or "")
     if inward or (address.scheme == "https" and following.scheme != "https"):
         raise errors.BadAnswer(response.host, mark("It sends to an address that is not safe ({target})."), target=following.hostname or "?")
     return following
@@ -470,10 +470,9 @@ def _host_header(address: SplitResult) -> str:
 
 def _proxy_for(address: SplitResult) -> str:
     """The proxy that the environment (or, on Windows and macOS, the system) names for `address`; "" for none, and for this machine."""
-    from localstory.net import wire
 
     host = address.hostname or ""
-    if wire.is_loopback(host) or proxy_bypass(host if address.port is None else f"{host}:{address.port}"):
+    if is_loopback(host) or proxy_bypass(host if address.port is None else f"{host}:{address.port}"):
         return ""
     known = getproxies()
     proxy = known.get(address.scheme) or known.get("all") or ""

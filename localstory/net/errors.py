@@ -191,3 +191,7 @@ class BadAddress(NetTrouble):
 
     def __init__(self, address: str) -> None:
         super().__init__(title=mark("“{address}” is no address"), hint=mark("An address begins with https:// and names a file."), address=address[:200])
+
+
+class Stopped(Exception):
+    """The caller's `stop` was set: not an error."""

@@ -6,7 +6,6 @@ included. Here every read of a request runs under one `Watch`. Imported at the f
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -16,12 +15,11 @@ from typing import Any
 
 import httpcore2
 
+from localstory.net.addresses import is_loopback
+from localstory.net.errors import Stopped
+
 _TURN_SECONDS = 0.5
 """How long one read may sleep before it looks whether it was told to stop."""
-
-
-class Stopped(Exception):
-    """The caller's `stop` was set: not an error."""
 
 
 class Refused(Exception):
@@ -63,17 +61,6 @@ class _OfThisThread(threading.local):
 
 
 current = _OfThisThread()
-
-
-def is_loopback(host: str) -> bool:
-    """True for this machine itself: "localhost" and the loopback addresses. Asks no name server."""
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class Sockets(httpcore2.SyncBackend):
