@@ -59,6 +59,13 @@ def home_folder() -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("localstory", appauthor=False))
 
 
+def shipped_models_file() -> Path:
+    """The list of models that comes with the program: beside the package's modules in a wheel and a frozen build, above them in the sources."""
+    package = Path(__file__).parent
+    installed = package / "models.toml"
+    return installed if installed.is_file() else package.parent / "models.toml"
+
+
 def open_home(root: Path | None = None) -> Home:
     """Make the folders and return them. Raises FileTrouble when the place can't be written."""
     home = Home((root or home_folder()).absolute())

@@ -1,4 +1,4 @@
-"""Compiles the catalogues of words into every wheel (and in place for an editable install): .po is kept in git, .mo is not."""
+"""What a wheel needs beside the sources: the compiled words (.po is kept in git, .mo is not) and the list of models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class WordsHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         for source in sorted(Path(self.root, "localstory", "locale").glob("*/LC_MESSAGES/*.po")):
             with open(source, "rb") as file:
                 catalogue = read_po(file)
@@ -23,3 +23,6 @@ class WordsHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore
                 write_mo(file, catalogue)
         # Git ignores them, so hatchling would leave them out.
         build_data["artifacts"].append("localstory/locale/**/*.mo")
+        if version != "editable":
+            # An editable install reads the one at the top of the sources (paths.shipped_models_file).
+            build_data["force_include"][str(Path(self.root, "models.toml"))] = "localstory/models.toml"
