@@ -24,7 +24,7 @@ from localstory.fit.llama_params import model_args
 from localstory.fit.need import MemoryNeed
 from localstory.fit.shape import shape_of
 from localstory.fit.weights import weights_on
-from localstory.gguf.stripped import NoSparseFiles, StrippedModel
+from localstory.gguf.stripped import NoSparseFiles, StrippedModel, tokenizer_probe
 
 LOAD_SECONDS = 30.0
 """A stripped header loads in 20 ms, a whole one with the largest vocabulary in half a second."""
@@ -34,7 +34,7 @@ _REMEMBERED = 512
 RefusalKind: TypeAlias = Literal["refused", "too_new", "settings", "crashed"]
 
 _UNKNOWN_ARCHITECTURE = re.compile(r"unknown model architecture: '(.*)'")
-_TOO_NEW = re.compile(r"unknown (?:pre-tokenizer type|tokenizer): '(.*)'|unsupported file version|invalid ggml type")
+_UNKNOWN_TOKENIZER = re.compile(r"unknown (?:pre-tokenizer type|tokenizer): '(.*)'")
 
 
 class EngineRefuses(CannotContinue):
@@ -117,7 +117,8 @@ class DryRunner:
                 for name, part in zip(model.file_names(), model.parts, strict=True)
             ]
             layers = model.header.whole(f"{model.header.architecture}.block_count") or 0
-            answer = await self._ask("load", {"files": files} | model_args(placement, layers), LOAD_SECONDS)
+            probe = base64.b64encode(tokenizer_probe(model.header)).decode()
+            answer = await self._ask("load", {"files": files, "probe": probe} | model_args(placement, layers), LOAD_SECONDS)
             self._load_log = [str(line) for line in answer["lines"]]
             self._loaded = (self._child.pid, model.key, placement)
         answer = await self._ask("need", params.as_args(), NEED_SECONDS)
@@ -195,12 +196,12 @@ def _in_words(failure: WorkFailed) -> CannotContinue:
             mark("A newer localstory may read it. Until then choose another model."),
             architecture=found[1],
         )
-    if _TOO_NEW.search(reason):
+    if found := _UNKNOWN_TOKENIZER.search(reason):
         return EngineRefuses(
             "too_new",
-            mark("The file is newer than this engine: {reason}"),
+            mark("Its way to read text, “{tokenizer}”, is newer than this engine."),
             mark("A newer localstory may read it. Until then choose another model."),
-            reason=reason,
+            tokenizer=found[1],
         )
     if failure.reason == "no_vocabulary":
         return EngineRefuses("refused", mark("The file has no vocabulary."), mark("Choose another file."))

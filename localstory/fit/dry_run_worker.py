@@ -45,6 +45,7 @@ class DryRunWorker:
         self._keep: list[object] = []
         self._files: list[Path] = []
         self._numbers = 0
+        self._known_tokenizers: set[bytes] = set()
 
         @L.llama_log_callback  # type: ignore[untyped-decorator]
         def listen(level: int, text: bytes, _user: object) -> None:
@@ -67,7 +68,7 @@ class DryRunWorker:
         return {"library": "llama-cpp-python", "system_info": self._L.llama_print_system_info().decode("utf-8", "replace") if self._L else ""}
 
     def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
-        """`load` {files: [{name, header (base64), file_bytes}], …model_args} -> {lines}
+        """`load` {files: [{name, header (base64), file_bytes}], probe (base64), …model_args} -> {lines}
         `need` {…ContextParams.as_args()} -> {lines}: the log of a context made and freed again
         `count` {path, texts} -> {tokens: [numbers]}, with the file's own vocabulary."""
         if self._L is None:
@@ -88,6 +89,7 @@ class DryRunWorker:
         L = self._L
         self._free()
         # A folder of its own for each load: a split model's files keep the names that llama.cpp looks for.
+        self._ask_about_tokenizer(base64.b64decode(str(args.get("probe") or "")), job)
         self._numbers += 1
         folder = job.folder / f"model-{self._numbers}"
         folder.mkdir()
@@ -116,6 +118,26 @@ class DryRunWorker:
             job.check()
             raise Refused("load_failed", reason=self._reason())
         return {"lines": list(self._lines)}
+
+    def _ask_about_tokenizer(self, probe: bytes, job: Job) -> None:
+        """Load a tiny vocabulary of the model's kind. What else may be odd about it is no matter: only a name unknown here is."""
+        if not probe or probe in self._known_tokenizers:
+            return
+        path = job.folder / "tokenizer.gguf"
+        path.write_bytes(probe)
+        self._files.append(path)
+        params = self._L.llama_model_default_params()
+        params.vocab_only = True
+        model = self._L.llama_model_load_from_file(os.fsencode(str(path)), params)
+        reason = self._reason()
+        if model:
+            self._L.llama_model_free(model)
+        elif "unknown pre-tokenizer" in reason or "unknown tokenizer" in reason:
+            raise Refused("load_failed", reason=reason)
+        self._known_tokenizers.add(probe)
+        self._remove_files()
+        self._lines.clear()
+        self._errors.clear()
 
     def _need(self, args: dict[str, Any]) -> dict[str, object]:
         L = self._L
@@ -178,7 +200,12 @@ class DryRunWorker:
     def _reason(self) -> str:
         """What the engine said was wrong: the most telling of its error lines, without its own function names."""
         for line in self._errors:
-            for cry in ("error loading model hyperparameters: ", "error loading model: ", "failed to initialize the context: "):
+            for cry in (
+                "error loading model vocabulary: ",
+                "error loading model hyperparameters: ",
+                "error loading model: ",
+                "failed to initialize the context: ",
+            ):
                 if cry in line:
                     return line.split(cry, 1)[1]
         lines = [line for line in self._errors if "failed to load model" not in line]

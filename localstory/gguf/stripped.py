@@ -31,8 +31,12 @@ _TOKENS = "tokenizer.ggml.tokens"
 _U32, _STRING = 4, 8
 _LONG_FACT_BYTES = 4096
 
-# Facts of the tokenizer that shape the model itself: the table of token types has that many rows (BERT).
-_KEPT_TOKENIZER_FACTS = ("tokenizer.ggml.token_type_count",)
+_MODEL, _PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
+TOKENIZER = "localstory.tokenizer"
+"""The fact that keeps the name of the tokenizer that was left out, for `DryRunner`: an engine may not know it yet."""
+
+# token_type_count shapes the model itself (BERT has a table with as many rows).
+_KEPT_TOKENIZER_FACTS = ("tokenizer.ggml.token_type_count", _MODEL, _PRE)
 
 
 class NoSparseFiles(CannotContinue):
@@ -154,14 +158,20 @@ def _is_kept(key: str) -> bool:
 
 def strip(raw: RawHeader) -> StrippedHeader:
     """Put a header together again, with the length of the vocabulary in its place. Raises BadGguf when it makes no sense."""
-    pairs = {key: encoded for key, encoded in raw.pairs.items() if _is_kept(key) and not (key.startswith("general.") and len(encoded) > _LONG_FACT_BYTES)}
+    pairs = {
+        key: encoded
+        for key, encoded in raw.pairs.items()
+        if _is_kept(key) and not (key.startswith(("general.", "tokenizer.")) and len(encoded) > _LONG_FACT_BYTES)
+    }
     architecture = _text_of(pairs.get("general.architecture", b""))
     if raw.vocabulary is not None and architecture:
         if raw.vocabulary > _VOCABULARY_LIMIT:
             raise BadGguf(mark("It claims a vocabulary of {count} tokens."), count=raw.vocabulary)
         size_key = f"{architecture}.vocab_size"
         pairs[size_key] = _encoded(size_key, raw.vocabulary)
-    pairs["tokenizer.ggml.model"] = _encoded("tokenizer.ggml.model", "no_vocab")
+    if (tokenizer := _text_of(pairs.get(_MODEL, b""))) not in ("", "no_vocab"):
+        pairs[TOKENIZER] = _encoded(TOKENIZER, tokenizer)
+    pairs[_MODEL] = _encoded(_MODEL, "no_vocab")
     content = b"GGUF" + struct.pack("<IQQ", raw.version, raw.tensor_count, len(pairs)) + b"".join(pairs.values()) + raw.tensors
     if len(content) > STRIPPED_LIMIT_BYTES:
         raise BadGguf(mark("Its facts are larger than any model's."))
@@ -195,6 +205,31 @@ def strip_files(paths: Sequence[Path]) -> StrippedModel:
     model = StrippedModel(tuple(parts))
     _ = model.header  # refuses a split model that is not whole
     return model
+
+
+_TOKENIZERS = frozenset({"no_vocab", "none", "llama", "bert", "gpt2", "t5", "rwkv", "plamo2", "gemma4", "hybriddna", "whitespace", "test"})
+"""Names every engine we ship knows (llama.cpp src/llama-vocab.cpp, as of llama-cpp-python 0.3.36)."""
+
+
+def tokenizer_probe(header: Header) -> bytes:
+    """A tiny GGUF with nothing but a vocabulary of this header's kind: does the engine know it? b"" when that is no question.
+
+    Only the names matter: most vocabularies are byte-pair ones ("gpt2") that differ in how they cut a text beforehand, and
+    each new family of models brings a new name for that, which an older engine refuses.
+    """
+    name, pre = header.text(TOKENIZER), header.text(_PRE)
+    if not (name == "gpt2" and pre) and name in (*_TOKENIZERS, ""):
+        return b""
+    facts = {"general.architecture": "llama", _MODEL: name, _PRE: pre}
+    numbers = {"context_length": 8, "embedding_length": 8, "block_count": 1, "feed_forward_length": 8, "attention.head_count": 1, "vocab_size": 4}
+    pairs = [_encoded(key, value) for key, value in facts.items()] + [_encoded(f"llama.{key}", value) for key, value in numbers.items()]
+    epsilon = b"llama.attention.layer_norm_rms_epsilon"
+    pairs.append(struct.pack("<Q", len(epsilon)) + epsilon + struct.pack("<If", 6, 1e-5))
+    for key, texts in ((_TOKENS, ("a", "b", "ab", "Ċ")), ("tokenizer.ggml.merges", ("a b",))):
+        items = b"".join(struct.pack("<Q", len(text.encode())) + text.encode() for text in texts)
+        pairs.append(struct.pack("<Q", len(key)) + key.encode() + struct.pack("<IIQ", 9, _STRING, len(texts)) + items)
+    content = b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs)
+    return content.ljust(-(-len(content) // 32) * 32, b"\0")
 
 
 def write_stand_in(model: StrippedModel, folder: Path) -> Path:

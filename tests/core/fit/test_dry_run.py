@@ -17,7 +17,7 @@ from localstory.fit.context_params import KV_TYPES, ContextParams
 from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned, repacking_features
 from localstory.fit.engine_log import MIB, memory_need, read_log
 from localstory.fit.estimate import GraphicsSlot, Placement
-from localstory.gguf.stripped import StrippedModel, strip_files, strip_header
+from localstory.gguf.stripped import StrippedModel, strip, strip_files, strip_header, take_apart
 from tests.fakes.gguf_files import STRING, U32, gguf, pair, tensor
 from tests.fakes.model_headers import model as made
 
@@ -180,6 +180,21 @@ async def test_an_unknown_architecture_is_newer_than_this_engine(runner: DryRunn
     with pytest.raises(EngineRefuses, match="“llama99” is newer than this engine") as refused:
         await runner.need(tiny("llama99"), PLAIN)
     assert (refused.value.kind, refused.value.code) == ("too_new", "engine_refuses")
+
+
+def with_tokenizer(name: str, pre: str) -> StrippedModel:
+    """A model of today with a tokenizer of these names."""
+    raw = take_apart(BytesIO(made("qwen3-0.6b").header_bytes()))
+    names = {"tokenizer.ggml.model": pair("tokenizer.ggml.model", STRING, name), "tokenizer.ggml.pre": pair("tokenizer.ggml.pre", STRING, pre)}
+    return StrippedModel((strip(replace(raw, pairs={**raw.pairs, **names}, vocabulary=151_936)),))
+
+
+@pytest.mark.parametrize(("name", "pre"), [("gpt2", "qwen9000"), ("marvel", "default")])
+async def test_an_unknown_tokenizer_is_newer_than_this_engine(name: str, pre: str, runner: DryRunner) -> None:
+    """A stripped header has no vocabulary to load, and still the real load would be refused for it."""
+    with pytest.raises(EngineRefuses, match=f"“{pre if name == 'gpt2' else name}”, is newer than this engine"):
+        await runner.need(with_tokenizer(name, pre), PLAIN)
+    assert (await runner.need(with_tokenizer("gpt2", "qwen2"), PLAIN)).kv_bytes == 448 * MIB
 
 
 async def test_what_is_missing_is_told_as_the_engine_tells_it(runner: DryRunner) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from localstory import system
 from localstory.gguf.header import BadGguf, check_file, read_header
 from localstory.gguf.header_cache import HeaderCache, file_key
-from localstory.gguf.stripped import NoSparseFiles, StrippedModel, strip, strip_files, strip_header, take_apart, write_stand_in
+from localstory.gguf.stripped import TOKENIZER, NoSparseFiles, StrippedModel, strip, strip_files, strip_header, take_apart, write_stand_in
 from tests.fakes.gguf_files import STRING, TINY, TINY_TENSORS, U16, U32, array, gguf, pair, tensor
 from tests.fakes.model_headers import model as made
 
@@ -26,7 +26,9 @@ def test_a_real_header_without_its_vocabulary_is_small_and_has_the_same_tensors(
     assert len(part.content) < 40_000
     assert part.header.tensors == whole.tensors
     assert part.data_bytes == whole.data_bytes
-    kept = {key: value for key, value in part.header.metadata.items() if not key.startswith("tokenizer.") and not key.endswith(".vocab_size")}
+    kept = dict(part.header.metadata)
+    assert kept.pop(TOKENIZER) == whole.metadata["tokenizer.ggml.model"]
+    kept = {key: value for key, value in kept.items() if key != "tokenizer.ggml.model" and not key.endswith(".vocab_size")}
     assert kept == {key: value for key, value in whole.metadata.items() if key in kept}
     assert {key for key in whole.metadata if key.startswith(f"{whole.architecture}.")} <= {*part.header.metadata}
     assert part.header.metadata["tokenizer.ggml.model"] == "no_vocab"
