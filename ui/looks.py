@@ -6,7 +6,9 @@ from PySide6.QtGui import QIcon
 
 from localstory.words import _
 from ui import theme
+from ui.widgets.badge import BadgeColours
 from ui.widgets.markdown import Colours, Markdown
+from ui.widgets.memory_bars import BarColours
 from ui.widgets.values import ViewWords
 
 
@@ -43,3 +45,25 @@ def bubble() -> tuple[str, str]:
     """Fill and edge of the bubble behind the person's own words."""
     look = theme.look()
     return look.chosen, look.line if look.name == "contrast" else look.chosen
+
+
+def badge_colours() -> BadgeColours:
+    """Of verdicts: the accent for good news, the warning colour for bad, each on a pale ground of its own."""
+    look = theme.look()
+    if look.name == "contrast":
+        plain = look.page
+        return BadgeColours((look.accent, plain), (look.text, plain), (look.warn, plain), (look.on_accent, look.warn), (look.text, plain), look.line)
+    pale, warm = theme.blend(look.accent, look.page, 0.14), theme.blend(look.warn, look.page, 0.14)
+    return BadgeColours((look.accent, pale), (look.text, look.raised), (look.warn, warm), (look.page, look.warn), (look.quiet, look.raised), "")
+
+
+def bar_colours() -> BarColours:
+    """Of the parts of a memory bar: the accent in four depths, each with its own pattern."""
+    look = theme.look()
+    if look.name == "contrast":
+        fills = (look.accent, look.page, look.page, look.page)
+        return BarColours(fills, (look.accent, look.text, look.text, look.accent), look.page, look.line, look.text, look.quiet, look.warn)
+    accent, page = look.accent, look.page
+    fills = (accent, theme.blend(accent, page, 0.45), theme.blend(accent, page, 0.20), theme.blend(look.quiet, page, 0.35))
+    inks = (accent, theme.blend(accent, page, 0.80), theme.blend(accent, page, 0.60), theme.blend(look.quiet, page, 0.7))
+    return BarColours(fills, inks, look.raised, look.line, look.text, look.quiet, look.warn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,65 @@ class ViewWords:
     """"picture: {name}"."""
     list: str
     """The accessible name of the whole."""
+
+
+Tone: TypeAlias = Literal["good", "fair", "poor", "no", "unknown"]
+"""How good news a verdict is; each has a colour and a shape of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A verdict in a word or two."""
+
+    tone: Tone
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of what a device has to hold. `kind` decides its colour and pattern: 0 the first (solid), 1, 2 …"""
+
+    name: str
+    amount: float
+    text: str
+    """The amount in words ("4.6 GiB")."""
+    kind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One device: its parts side by side against a budget."""
+
+    name: str
+    parts: tuple[BarPart, ...]
+    budget: float | None
+    """What the parts may take together; None when nobody knows: then there is no line."""
+    budget_text: str
+    """Stands at the line ("room for 11.2 GiB")."""
+    total_text: str
+    """Stands at the right of the name ("6.2 of 11.4 GiB")."""
+    description: str
+    """The whole bar in a sentence, for screen readers."""
+
+    @property
+    def amount(self) -> float:
+        """All parts together."""
+        return sum(part.amount for part in self.parts)
+
+    @property
+    def is_over(self) -> bool:
+        """More than there is room for."""
+        return self.budget is not None and self.amount > self.budget
+
+    @property
+    def scale(self) -> float:
+        """What the whole width stands for: the larger of need and budget, never 0."""
+        return max(self.amount, self.budget or 0.0, 1e-9)
+
+
+def context_steps(least: int, most: int, exact: int | None = None) -> tuple[int, ...]:
+    """Stops of a context slider: powers of two from `least` to `most`, `most` itself, and `exact` (the largest that fits)."""
+    least = max(1, min(least, most))
+    powers = {1 << bits for bits in range(most.bit_length()) if least <= 1 << bits <= most}
+    extra = {exact} if exact is not None and least <= exact <= most else set()
+    return tuple(sorted(powers | {least, most} | extra))
