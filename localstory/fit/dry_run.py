@@ -102,6 +102,10 @@ class DryRunner:
             answer = await self._ask("count", {"path": str(file), "texts": list(texts)}, LOAD_SECONDS)
         return [int(count) for count in answer["tokens"]]
 
+    def forget(self) -> None:
+        """Remember no answer: the next question goes to the engine."""
+        self._known.clear()
+
     async def close(self) -> None:
         """End the child. A later call starts another."""
         await self._child.close()
