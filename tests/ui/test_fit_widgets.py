@@ -62,6 +62,7 @@ def test_every_verdict_has_a_shape_of_its_own(qtbot: QtBot) -> None:
         qtbot.addWidget(made)
         made.resize(made.sizeHint())
         pictures.append(made.grab().toImage())
+        assert sum(pictures[-1].pixelColor(x, y).lightness() < 128 for x in range(8, 22) for y in range(pictures[-1].height())) > 20
     for one, other in itertools.combinations(pictures, 2):
         different = sum(one.pixel(x, y) != other.pixel(x, y) for x in range(8, 24) for y in range(one.height()))
         assert different > 15
@@ -136,6 +137,7 @@ def test_too_much_is_shown_and_said(qtbot: QtBot) -> None:
     colours = row_colours(painted(made), 32)
     line = round(16 / 20 * 393)
     assert "#ff00ff" in colours[line - 2 : line + 3], "the budget's line, inside the bar"
+    assert "#00ff00" in colours[line - 40 : line - 4] and "#00ff00" not in colours[line + 4 :], "what is too much wears the warning"
     assert made.accessibleDescription() == over.description
 
 
