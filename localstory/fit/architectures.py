@@ -94,3 +94,14 @@ NO_CACHE = frozenset(
 
 LATENT_ATTENTION = frozenset({"deepseek2", "mistral4", "deepseek32", "dots3note", "glm-dsa", "glm5-next", "hy_v4", "kimi-k3", "kimi-linear", "bailingmoe3"})
 """They keep keys only, in a compressed form, if the header has the lengths of it (`…_mla`)."""
+
+NOT_GATED = frozenset(
+    "apertus arcee bert bloom codeshell falcon gpt2 gptj gptneox jais2 mpt nemotron nemotron_h nemotron_h_moe phi2 plm starcoder starcoder2".split()
+)
+"""Their feed-forward networks go up and down, without a gate beside (LLM_FFN_SEQ in src/models/*.cpp)."""
+PARALLEL = frozenset({"command-r", "cohere2", "cohere2moe", "falcon", "gptj", "gptneox", "phi2", "plamo"})
+"""Attention and feed-forward network read the same input, so that both it and the attention's answer wait until the end."""
+ATTENDS_TO_BATCH_ONLY = NO_CACHE | {"llama-embed"}
+"""The graph looks at the batch alone (build_attn_inp_no_cache), with or without a cache beside it."""
+GATED_DELTA = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
+"""States by the gated delta rule; the others with `ssm` facts are Mamba."""

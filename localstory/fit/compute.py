@@ -1,32 +1,39 @@
 """Working space: the buffer in which llama.cpp computes one batch, on each kind of device.
 
-Each device's buffer is as large as the worst moment of the graph that llama.cpp builds for the architecture: the
-feed-forward network, the attention, or the output. u is the size of one row of 32-bit numbers for all tokens of a batch.
+A device's buffer is as large as the worst moment of the graph that llama.cpp builds for the architecture (src/models/*.cpp,
+src/llama-graph.cpp), as ggml's allocator lays it out (ggml/src/ggml-alloc.c: freed rows leave holes, unary operations work
+in place): the feed-forward network, the attention, a state's scan, or the output. A row is one 32-bit number for every
+token of a batch. Checked with 84 dry runs and the published CUDA sweep (python -m tests.bench.fit).
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from localstory.fit import architectures as known
 from localstory.fit.context_params import ContextParams
 from localstory.fit.kv import cells, streams
 from localstory.fit.shape import ModelShape
 
 PIPELINE_COPIES = 4
 """With two graphics cards or more, inputs are kept so often, to overlap batches (GGML_SCHED_MAX_COPIES)."""
+_UNPACKED = ("f16", "f32")
 
 
 def batch_tokens(params: ContextParams) -> int:
     """Tokens evaluated at once."""
-    return min(params.n_ubatch, params.n_batch, params.n_ctx)
+    return max(1, min(params.n_ubatch, params.n_batch, params.n_ctx))
 
 
 def mask_bytes(shape: ModelShape, params: ContextParams) -> int:
     """Who may look at whom: cells by tokens, 16-bit with flash attention; one mask for each kind of cache."""
-    if not any(shape.has_cache):
-        return 0
+    tokens = batch_tokens(params)
+    number = 2 if params.flash else 4
+    if shape.architecture in known.ATTENDS_TO_BATCH_ONLY:
+        return tokens * tokens * number * (1 + any(shape.swa))
     full, window = cells(shape, params)
-    used = [full] if any(has and not swa for has, swa in zip(shape.has_cache, shape.swa, strict=True)) else []
-    used += [window] if any(has and swa for has, swa in zip(shape.has_cache, shape.swa, strict=True)) else []
-    return sum(used) * batch_tokens(params) * (2 if params.flash else 4)
+    kinds = {swa for has, swa in zip(shape.has_cache, shape.swa, strict=True) if has}
+    return sum(window if swa else full for swa in kinds) * tokens * number
 
 
 def logits_bytes(shape: ModelShape, params: ContextParams) -> int:
@@ -35,62 +42,134 @@ def logits_bytes(shape: ModelShape, params: ContextParams) -> int:
     return shape.vocabulary * 4 * min(batch_tokens(params), outputs)
 
 
-def _feed_forward_rows(shape: ModelShape) -> int:
-    """Width of what is alive at once in the feed-forward network: gate, up and their product."""
-    dense = 3 * max(shape.feed_forward, default=0)
-    if not shape.is_moe or not shape.expert_feed_forward:
-        return dense
-    wide = 3 * shape.experts_used * shape.expert_feed_forward
-    if 2 * shape.expert_feed_forward < shape.embedding:
-        wide += shape.experts_used * shape.embedding
-    return max(wide, dense) if shape.leading_dense else wide
-
-
-def processor_bytes(shape: ModelShape, params: ContextParams) -> int:
-    """The buffer where the processor computes everything."""
-    row = 4 * batch_tokens(params)
-    query, keys, values = _attention_rows(shape)
-    mask = mask_bytes(shape, params)
-    worst = mask + row * (_feed_forward_rows(shape) + 3 * shape.embedding + query)
-    if not params.flash:
-        worst = max(worst, _scores_bytes(shape, params, mask, query, keys, values))
-    return max(worst, logits_bytes(shape, params) + 2 * shape.embedding * row)
-
-
-def graphics_bytes(shape: ModelShape, params: ContextParams, *, borrowed_bytes: int = 0) -> int:
-    """The buffer of a graphics card that computes layers. `borrowed_bytes`: the largest weight it fetches from the processor."""
-    row = 4 * batch_tokens(params)
-    query, keys, values = _attention_rows(shape)
-    mask = mask_bytes(shape, params)
-    worst = mask + row * (_feed_forward_rows(shape) + 2 * shape.embedding + max(shape.embedding, query))
-    if not params.flash:
-        worst = max(worst, _scores_bytes(shape, params, mask, query, keys, values))
-    return max(worst, logits_bytes(shape, params) + shape.embedding * row) + borrowed_bytes
-
-
-def host_bytes(shape: ModelShape, params: ContextParams) -> int:
-    """The processor's buffer beside graphics that compute everything: the batch's embeddings and the masks."""
-    return 4 * batch_tokens(params) * shape.embedding + mask_bytes(shape, params)
-
-
 def output_bytes(shape: ModelShape, params: ContextParams) -> int:
     """Where the answers of a batch end up, on the processor."""
     return shape.vocabulary * 4 * max(1, params.n_seq_max)
 
 
-def _attention_rows(shape: ModelShape) -> tuple[int, int, int]:
+@lru_cache(maxsize=512)
+def processor_bytes(shape: ModelShape, params: ContextParams) -> int:
+    """The buffer where the processor computes everything."""
+    row = 4 * batch_tokens(params)
+    query, keys, values = _attention_widths(shape)
+    base = mask_bytes(shape, params) + row * _always_there(shape)
+    wide = shape.embedding
+    worst = base + row * (_feed_forward_width(shape) + 3 * wide + query)
+    if not params.flash:
+        worst = max(worst, base + _scores_bytes(shape, params) + row * (2 * query + 3 * wide + keys + values + _soft_cap_width(shape, query)))
+    return max(worst, base + _scan_bytes(shape, params), logits_bytes(shape, params) + 2 * wide * row)
+
+
+@lru_cache(maxsize=512)
+def graphics_bytes(shape: ModelShape, params: ContextParams, *, backend: str = "cuda", borrowed_bytes: int = 0, cards: int = 1) -> int:
+    """The buffer of a graphics card that computes layers. `borrowed_bytes`: the weights it fetches from the processor;
+    `cards`: how many share a model that is whole on graphics."""
+    row = 4 * batch_tokens(params)
+    query, keys, values = _attention_widths(shape)
+    mask = mask_bytes(shape, params)
+    base = mask + row * _always_there(shape)
+    wide = shape.embedding
+    worst = base + row * (_feed_forward_width(shape) + 2 * wide + max(wide, query))
+    if params.flash:
+        scratch = _unpacked_bytes(shape, params) if backend in ("cuda", "rocm") else 0
+        worst = max(worst, base + scratch + row * (wide + 2 * query + keys + values))
+    else:
+        worst = max(worst, base + _scores_bytes(shape, params) + row * (2 * query + 3 * wide + keys + values + _soft_cap_width(shape, query)))
+    worst = max(worst, base + _scan_bytes(shape, params), logits_bytes(shape, params) + wide * row)
+    # Inputs that each batch in the pipeline has its own copy of.
+    copies = (PIPELINE_COPIES - 1) * (mask + wide * row) if cards > 1 else 0
+    return worst + borrowed_bytes + copies
+
+
+def host_bytes(shape: ModelShape, params: ContextParams) -> int:
+    """The processor's buffer beside graphics that compute everything: the batch's embeddings, read and handed over, and the
+    masks (Qwen2.5-7B at 16k: 30.01 MiB logged; Qwen3-Next at 128k: 136.02)."""
+    row = 4 * batch_tokens(params)
+    return 2 * row * shape.embedding * (1 + shape.deepstack) + row * _always_there(shape) + mask_bytes(shape, params)
+
+
+def _always_there(shape: ModelShape) -> int:
+    """Rows that stay from the first layer to the last: per-layer embeddings, pictures' features for single layers."""
+    return shape.embedding_per_layer * shape.layers + shape.deepstack * shape.embedding
+
+
+def _feed_forward_width(shape: ModelShape) -> int:
+    """Width of all that is alive at once in the feed-forward network: gate, up and their product."""
+    widest = max(shape.feed_forward, default=0)
+    parts = 3
+    if shape.architecture in known.NOT_GATED:
+        parts = 1  # up alone; the activation works in place
+    elif shape.architecture == "qwen":
+        widest //= 2  # its feed_forward_length counts gate and up
+    dense = parts * widest
+    experts = 0
+    if shape.is_moe and shape.expert_feed_forward:
+        experts = parts * shape.experts_used * shape.expert_feed_forward
+        # The experts' answers, before they are added up: in the hole that gate and up left, if it is large enough.
+        if (parts - 1) * shape.expert_feed_forward < shape.embedding:
+            experts += shape.experts_used * shape.embedding
+        if shape.leading_dense == 0 and shape.architecture not in known.ONE_KIND_A_LAYER:
+            dense = 0
+    width = max(dense, experts)
+    return width + 2 * shape.embedding if shape.architecture in known.PARALLEL else width
+
+
+def _attention_widths(shape: ModelShape) -> tuple[int, int, int]:
     """Widths of queries, keys and values in the widest layer."""
     query = keys = values = 0
     for heads, kv, swa in zip(shape.heads, shape.kv_heads, shape.swa, strict=True):
         key, value = (shape.key_length_swa, shape.value_length_swa) if swa else (shape.key_length, shape.value_length)
         if heads * key > query:
             query, keys, values = heads * key, kv * key, kv * value
-    return query, keys, values
+    return query, keys, 0 if shape.is_mla else values
 
 
-def _scores_bytes(shape: ModelShape, params: ContextParams, mask: int, query: int, keys: int, values: int) -> int:
+def _soft_cap_width(shape: ModelShape, query: int) -> int:
+    return query if shape.architecture.startswith("gemma") else 0
+
+
+def _scores_bytes(shape: ModelShape, params: ContextParams) -> int:
     """Without flash attention: every head's scores over the whole context."""
-    row = 4 * batch_tokens(params)
-    extra = query if shape.architecture.startswith("gemma") else 0
     full, _window = cells(shape, params)
-    return full * streams(params) * row * max(shape.heads) + mask + row * (2 * query + 3 * shape.embedding + keys + values + extra)
+    return full * streams(params) * 4 * batch_tokens(params) * max(shape.heads, default=0)
+
+
+def _unpacked_bytes(shape: ModelShape, params: ContextParams) -> int:
+    """Flash attention on CUDA: a layer's quantised keys and values as 16-bit numbers (ggml_cuda_flash_attn_ext_get_alloc_size).
+
+    Heads whose keys and values differ in length are computed on the processor, except in latent attention.
+    """
+    if params.type_k in _UNPACKED and params.type_v in _UNPACKED:
+        return 0
+    full, window = cells(shape, params)
+    most = 0
+    for heads, swa, has in zip(shape.kv_heads, shape.swa, shape.has_cache, strict=True):
+        key, value = (shape.key_length_swa, shape.value_length_swa) if swa else (shape.key_length, shape.value_length)
+        if has and (key == value or shape.is_mla):
+            unpacked = (0 if params.type_k in _UNPACKED else key) + (0 if shape.is_mla or params.type_v in _UNPACKED else value)
+            most = max(most, (window if swa else full) * heads * unpacked)
+    return 2 * most * streams(params)
+
+
+def _scan_bytes(shape: ModelShape, params: ContextParams) -> int:
+    """A recurrent layer's moment: its projections, the convolution's input and answer, the scan's answer with the new state.
+
+    From the graphs in src/models/mamba-base.cpp (mamba2), delta-net-base.cpp and rwkv7-base.cpp.
+    """
+    if not any(shape.recurrent):
+        return 0
+    row, wide = 4 * batch_tokens(params), shape.embedding
+    state = 4 * shape.recurrent_state * max(1, params.n_seq_max)
+    if shape.wkv_head:
+        # Six shifted mixtures of the input, and as much again while they are made; r, w, k, v, a, g and the answer.
+        return row * (2 * 6 + 9) * wide + state
+    if shape.kda_head:
+        return row * (2 * wide + 7 * max(shape.heads) * shape.kda_head) + state
+    if not shape.ssm_inner:
+        return row * 8 * wide
+    inner = shape.ssm_inner
+    convolved = inner + 2 * shape.ssm_groups * shape.ssm_state
+    if shape.architecture in known.GATED_DELTA:
+        return row * (2 * wide + 3 * convolved + 2 * inner) + state
+    projected = 2 * inner + (2 * shape.ssm_groups * shape.ssm_state + shape.ssm_heads if shape.ssm_groups else 0)
+    return row * (2 * wide + projected + 2 * convolved + inner) + state

@@ -62,6 +62,7 @@ def formula_need(
     devices = layer_devices(shape, placement)
     caches, states = _by_device(devices, kv.cache_bytes_by_layer(shape, params)), _by_device(devices, kv.state_bytes_by_layer(shape, params))
     in_use = {name for name in devices if name != PROCESSOR}
+    whole = PROCESSOR not in devices and not placement.processor_experts
     needs = [
         DeviceNeed(
             PROCESSOR,
@@ -69,7 +70,7 @@ def formula_need(
             repacked_bytes=weights.devices[PROCESSOR].repacked_bytes,
             kv_bytes=caches.get(PROCESSOR, 0),
             recurrent_bytes=states.get(PROCESSOR, 0),
-            compute_bytes=compute.processor_bytes(shape, params) if PROCESSOR in devices else compute.host_bytes(shape, params),
+            compute_bytes=compute.host_bytes(shape, params) if whole else compute.processor_bytes(shape, params),
             output_bytes=compute.output_bytes(shape, params),
             overhead_bytes=engine_overhead_bytes(shape),
         )
@@ -83,7 +84,9 @@ def formula_need(
                 weights_bytes=weights.devices[slot.name].bytes,
                 kv_bytes=caches.get(slot.name, 0),
                 recurrent_bytes=states.get(slot.name, 0),
-                compute_bytes=compute.graphics_bytes(shape, params, borrowed_bytes=weights.largest_on_processor),
+                compute_bytes=compute.graphics_bytes(
+                    shape, params, backend=slot.backend, borrowed_bytes=weights.borrowed_bytes, cards=len(in_use) if whole else 1
+                ),
                 overhead_bytes=DRIVER_BYTES.get(slot.backend, DRIVER_BYTES["cuda"]),
             )
         )

@@ -72,6 +72,8 @@ class ModelShape:
     """Width of the per-layer embeddings (Gemma 3n and 4)."""
     deepstack: int = 0
     """Layers that take picture features of their own: so many more embeddings per token come in."""
+    loops: int = 1
+    """How often the same layers are gone through; `layers_all` counts each time."""
 
     @property
     def is_moe(self) -> bool:
@@ -117,7 +119,7 @@ def shape_of(header: Header) -> ModelShape:
     key_mla, value_mla = facts.number("attention.key_length_mla", 0), facts.number("attention.value_length_mla", 0)
     is_mla = architecture in known.LATENT_ATTENTION and key_mla > 0 and value_mla > 0
 
-    layers_all, layers = block_count, block_count - prediction
+    layers_all, layers, loops = block_count, block_count - prediction, 1
     if architecture == "nanbeige":
         # The same layers are gone through several times, each time with a cache of its own.
         loops = facts.number("num_loops", 1, least=1, most=known.MAX_LAYERS)
@@ -125,12 +127,10 @@ def shape_of(header: Header) -> ModelShape:
             raise BadGguf(mark("It claims {layers} layers; at most {most} are possible."), layers=layers * loops, most=known.MAX_LAYERS)
         heads, kv_heads, feed_forward = (part[:layers] * loops for part in (heads, kv_heads, feed_forward))
         layers_all = layers = layers * loops
-        prediction = 0
     elif architecture == "graniteswitch":
         # One more layer with a single head chooses the adapter.
         heads, kv_heads, feed_forward = (*heads, 1), (*kv_heads, 1), (*feed_forward, 0)
-        layers_all = block_count + 1
-        layers, prediction = block_count, 0
+        layers_all, layers = block_count + 1, block_count
 
     window, swa = _window(facts, architecture, layers_all, layers, kv_heads)
     recurrent = _recurrent(facts, architecture, layers_all, layers, kv_heads, feed_forward)
@@ -175,6 +175,7 @@ def shape_of(header: Header) -> ModelShape:
         kda_head=facts.number("kda.head_dim", 0),
         embedding_per_layer=facts.number("embedding_length_per_layer_input", 0),
         deepstack=facts.number("n_deepstack_layers", 0, most=known.MAX_LAYERS),
+        loops=loops,
     )
 
 

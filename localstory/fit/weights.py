@@ -8,12 +8,14 @@ twice), ggml/src/ggml-cpu/repack.cpp (`ggml_repack_get_optimal_repack_type`: whi
 from __future__ import annotations
 
 import re
+import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localstory.fit.architectures import NOT_GATED
 from localstory.fit.need import PROCESSOR
 from localstory.fit.shape import ModelShape
 from localstory.gguf.header import Header, Tensor
@@ -25,6 +27,7 @@ _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd", 
 """Read row by row: always on the processor. `token_embd_norm` belongs to the first layer's device."""
 _OUTPUT = ("output", "cls", "dense_", "dec.output", "enc.output", "altup_", "fc.", "d2t", "token_embd_norm_out")
 _BLOCK = re.compile(r"(?:blk|dec\.blk|enc\.blk)\.(\d{1,4})\.")
+_UP_OR_DOWN = re.compile(r"blk\.(\d{1,4})\.ffn_(up|down)(_exps)?\.weight$")
 _EXPERTS = ("_exps.", "_chexps.")
 _NOT_MULTIPLIED = ("token_embd.", "position_embd.", "token_types.", "per_layer_token_embd.", "_norm.", "ssm_conv1d", "shortconv.conv")
 """Weights that are looked up or convolved, never multiplied as a matrix: they are not repacked."""
@@ -50,19 +53,21 @@ class PartWeights:
     experts_bytes: int = 0
     dense_repacked: int = 0
     experts_repacked: int = 0
-    largest_dense: int = 0
-    """The largest single weight, which graphics borrows when the layer lives on the processor."""
-    largest_experts: int = 0
+    borrowed_dense: int = 0
+    """Room for the weights that graphics fetches while it computes for this layer, which lives on the processor."""
+    borrowed_experts: int = 0
 
-    def add(self, size: int, repacked: bool, experts: bool) -> None:
+    def add(self, tensor: Tensor, repacked: bool, experts: bool) -> None:
+        size = tensor.size_bytes
+        borrowed = size if len(tensor.shape) > 1 else 0
         if experts:
             self.experts_bytes += size
             self.experts_repacked += size if repacked else 0
-            self.largest_experts = max(self.largest_experts, size)
+            self.borrowed_experts = max(self.borrowed_experts, borrowed)
         else:
             self.dense_bytes += size
             self.dense_repacked += size if repacked else 0
-            self.largest_dense = max(self.largest_dense, size)
+            self.borrowed_dense = max(self.borrowed_dense, borrowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,11 @@ class DeviceWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeightPlan:
-    """Weights by device name, the processor first; and the largest weight that graphics has to borrow from the processor."""
+    """Weights by device name, the processor first."""
 
     devices: dict[str, DeviceWeights]
-    largest_on_processor: int
+    borrowed_bytes: int
+    """Room on graphics for weights of the processor's layers: large batches are multiplied there all the same (op_offload)."""
 
 
 def layer_devices(shape: ModelShape, placement: Placement) -> tuple[str, ...]:
@@ -117,17 +123,20 @@ def weight_table(header: Header, shape: ModelShape, features: tuple[str, ...] | 
     The last few tables are remembered: lists and sliders ask for the same headers again and again.
     """
     key = (id(header), shape.layers, shape.layers_all, _kinds(features))
-    found = _tables.get(key)
-    if found is not None and found[0] is header:
-        _tables.move_to_end(key)
-        return found[1]
+    with _lock:
+        found = _tables.get(key)
+        if found is not None and found[0] is header:
+            _tables.move_to_end(key)
+            return found[1]
     table = _sum_up(header.tensors, shape, key[3])
-    _tables[key] = (header, table)
-    while len(_tables) > _REMEMBERED:
-        _tables.popitem(last=False)
+    with _lock:
+        _tables[key] = (header, table)
+        while len(_tables) > _REMEMBERED:
+            _tables.popitem(last=False)
     return table
 
 
+_lock = threading.Lock()
 _REMEMBERED = 64
 _tables: OrderedDict[tuple[int, int, int, frozenset[str]], tuple[Header, WeightTable]] = OrderedDict()
 """By the header's identity; the header is kept with it, so that the identity stays its own."""
@@ -139,11 +148,13 @@ def weights_on(header: Header, shape: ModelShape, placement: Placement, *, featu
     devices = layer_devices(shape, placement)
     sums: dict[str, list[int]] = {PROCESSOR: [0, 0]} | {slot.name: [0, 0] for slot in placement.gpus}
     borrowed = 0
+    # Beside a card that has pinned memory of its own for the processor's weights, that is taken before the repacked kind
+    # (make_cpu_buft_list); Metal has none.
+    repacks = all(slot.backend == "metal" for slot in placement.gpus)
 
     def put(device: str, size: int, repacked: int) -> None:
         sums[device][0] += size
-        # Graphics cards have orders of their own and repack nothing that the processor would.
-        sums[device][1] += repacked if device == PROCESSOR else 0
+        sums[device][1] += repacked if device == PROCESSOR and repacks else 0
 
     put(PROCESSOR, table.input.dense_bytes + table.input.experts_bytes, table.input.dense_repacked)
     output = devices[-1]
@@ -154,19 +165,18 @@ def weights_on(header: Header, shape: ModelShape, placement: Placement, *, featu
         away = device != PROCESSOR and on_graphics < placement.processor_experts
         on_graphics += device != PROCESSOR
         put(PROCESSOR if away else device, part.experts_bytes, part.experts_repacked)
-        if device == PROCESSOR:
-            borrowed = max(borrowed, part.largest_dense)
-        if away or device == PROCESSOR:
-            borrowed = max(borrowed, part.largest_experts)
+        needed = max(part.borrowed_dense if device == PROCESSOR else 0, part.borrowed_experts if away or device == PROCESSOR else 0)
+        # What is gone through again stays fetched until the last time.
+        borrowed = borrowed + needed if shape.loops > 1 else max(borrowed, needed)
     put(output, table.output.dense_bytes, table.output.dense_repacked)
     if table.tied:
         put(output, table.tied_bytes if output != PROCESSOR else 0, table.tied_repacked)
     if output == PROCESSOR:
-        borrowed = max(borrowed, table.output.largest_dense, table.tied_bytes if table.tied else 0)
+        borrowed = max(borrowed, table.output.borrowed_dense, table.tied_bytes if table.tied else 0)
     return WeightPlan({name: DeviceWeights(size, repacked) for name, (size, repacked) in sums.items()}, borrowed)
 
 
-def _sum_up(tensors: Iterable[Tensor], shape: ModelShape, kinds: frozenset[str]) -> WeightTable:
+def _sum_up(tensors: Sequence[Tensor], shape: ModelShape, kinds: frozenset[str]) -> WeightTable:
     before, output = PartWeights(), PartWeights()
     layers = tuple(PartWeights() for _layer in range(shape.layers_all))
     embedding: Tensor | None = None
@@ -179,22 +189,47 @@ def _sum_up(tensors: Iterable[Tensor], shape: ModelShape, kinds: frozenset[str])
             index = int(block[1])
             # Layers for guessing ahead are not loaded (load_mtp is off), nor is what no layer claims.
             if index < skip_from:
-                layers[index].add(tensor.size_bytes, _repacked(tensor, kinds), any(part in name for part in _EXPERTS))
+                layers[index].add(tensor, _repacked(tensor, kinds), any(part in name for part in _EXPERTS))
         elif name.startswith("token_embd."):
             embedding = tensor
-            before.add(tensor.size_bytes, False, False)
+            before.add(tensor, False, False)
         elif name.startswith(_INPUT) and not name.startswith("token_embd"):
-            before.add(tensor.size_bytes, False, False)
+            before.add(tensor, False, False)
         elif name.startswith(_OUTPUT):
             has_output = has_output or name == "output.weight"
-            output.add(tensor.size_bytes, _repacked(tensor, kinds), False)
+            output.add(tensor, _repacked(tensor, kinds), False)
         elif layers:
-            layers[0].add(tensor.size_bytes, _repacked(tensor, kinds), False)
+            layers[0].add(tensor, _repacked(tensor, kinds), False)
+    _borrow(layers, tensors, shape)
     tied = not has_output and embedding is not None
     size = embedding.size_bytes if embedding is not None else 0
     return WeightTable(
         before, layers, output, tied, size if tied else 0, size if tied and embedding is not None and _type_repacked(embedding, kinds) else 0, size
     )
+
+
+def _borrow(layers: tuple[PartWeights, ...], tensors: Sequence[Tensor], shape: ModelShape) -> None:
+    """Correct what graphics borrows where more than the largest weight has to be there at once."""
+    if shape.loops > 1:
+        for part in layers:
+            part.borrowed_dense = part.dense_bytes
+        return
+    if shape.architecture not in NOT_GATED:
+        return
+    sizes: dict[tuple[int, bool], dict[str, int]] = {}
+    for tensor in tensors:
+        found = _UP_OR_DOWN.match(tensor.name)
+        if found and int(found[1]) < len(layers):
+            sizes.setdefault((int(found[1]), bool(found[3])), {})[found[2]] = tensor.size_bytes
+    for (index, experts), pair in sizes.items():
+        up, down = pair.get("up", 0), pair.get("down", 0)
+        # Without a gate the activations lie right behind the place that the first weight left: a larger one doesn't fit there.
+        both = up + down if down > up else max(up, down)
+        part = layers[index]
+        if experts:
+            part.borrowed_experts = max(part.borrowed_experts, both)
+        else:
+            part.borrowed_dense = max(part.borrowed_dense, both)
 
 
 def _kinds(features: tuple[str, ...] | None) -> frozenset[str]:
