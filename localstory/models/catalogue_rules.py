@@ -55,7 +55,7 @@ class BadCatalogue(CannotContinue):
             hint=mark("Mend the line, or take it out."),
             file=file,
             line=line,
-            entry=entry,
+            entry=entry or Word(mark("the head of the file")),
             **values,
         )
         self.line = line
