@@ -161,7 +161,7 @@ class RangeFile(io.RawIOBase):
             return b""
         if start >= HEADER_LIMIT_BYTES:
             raise BadGguf(mark("Its header is larger than {limit}."), limit=Size(HEADER_LIMIT_BYTES))
-        end = next((end for first, end in self._wanted if first <= start < end), 0)
+        end = next((end for first, end in self._wanted if first - _SLACK_BYTES <= start < end), 0)
         if not end:
             end = start + self._next_bytes
             self._next_bytes = min(self._next_bytes * 2, _MOST_AT_ONCE_BYTES)
