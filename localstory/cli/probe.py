@@ -21,6 +21,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory import paths
     from localstory.engines.text.devices import ask_devices, installed_engine
     from localstory.errors import CannotContinue
+    from localstory.fit.overview import headline, overview
     from localstory.hardware.machine import join_engine
     from localstory.hardware.plain_words import in_plain_words
     from localstory.hardware.probe import probe
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             told = tell(error)
             screen.note("\n".join(part for part in (told.title, told.detail, told.hint) if part))
     machine = join_engine(machine, engine)
+    if (seen := overview(machine)) is not None:
+        screen.say("\n".join(headline(seen)) + "\n")
     facts = in_plain_words(machine)
     width = max(len(fact.title) for fact in facts)
     for fact in facts:

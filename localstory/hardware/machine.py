@@ -15,6 +15,7 @@ Backend: TypeAlias = Literal["cuda", "vulkan", "rocm", "metal", "sycl"]
 
 GGML = "ggml_backend_dev_get_props"
 """Source of what the engine itself told."""
+MEASURED = mark("measured: all cores read the memory at once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,13 @@ class Machine:
         from localstory.hardware.saved import machine_from_json  # it needs the values above
 
         return machine_from_json(untrusted)
+
+    def with_read_speed(self, gbps: float | None) -> Machine:
+        """The same machine with its memory's speed, measured earlier or now."""
+        sources = {name: source for name, source in self.sources if name != "memory.read_gbps"}
+        if gbps is not None:
+            sources["memory.read_gbps"] = MEASURED
+        return replace(self, memory=replace(self.memory, read_gbps=None if gbps is None else round(gbps, 1)), sources=tuple(sources.items()))
 
     def source_of(self, field: str) -> str | None:
         """What told this number ("memory.read_gbps"), worded in the language in use; None when nobody noted it."""

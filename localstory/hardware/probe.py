@@ -16,7 +16,7 @@ import psutil
 from localstory.errors import mark
 from localstory.hardware import bandwidth, linux, macos, nvidia, windows
 from localstory.hardware.cores import worker_threads
-from localstory.hardware.machine import Cpu, Disk, Gpu, Machine, Memory
+from localstory.hardware.machine import MEASURED, Cpu, Disk, Gpu, Machine, Memory
 
 _ARCH = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}
 
@@ -44,7 +44,7 @@ def _sources(machine: Machine) -> Iterator[tuple[str, str]]:
     if machine.memory.limit_bytes is not None:
         yield "memory.limit_bytes", "cgroup"
     if machine.memory.read_gbps is not None:
-        yield "memory.read_gbps", mark("measured: all cores read the memory at once")
+        yield "memory.read_gbps", MEASURED
     for index, gpu in enumerate(machine.gpus):
         memory, speed = _gpu_sources(gpu)
         for name in ("memory_total_bytes", "memory_free_bytes"):

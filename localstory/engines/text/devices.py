@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import time
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,7 +86,7 @@ async def machine_now(home: Home, *, again: bool = False) -> Machine:
             engine = await ask_devices()
         except CannotContinue as trouble:
             log.warning("the engine's devices are not known: %s", trouble)
-    return join_engine(replace(machine, memory=replace(machine.memory, read_gbps=None if rate is None else round(rate, 1))), engine)
+    return join_engine(machine.with_read_speed(rate), engine)
 
 
 def _kept_rate(path: Path, about: str) -> float | None:
