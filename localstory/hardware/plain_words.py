@@ -13,10 +13,6 @@ ROOM_BESIDE = 1.25
 """A quarter more than the file: a conversation of some 8,000 tokens, the engine's own buffers."""
 _KEEP_FREE_BYTES, _KEEP_FREE_SHARE = 1 << 30, 0.08
 """What stays for the system: 1 GiB, or 8 % of the memory if that is more (facts/fit.md, §8)."""
-BANDWIDTH_REACHED = 0.85
-"""Part of the measured bandwidth that writing a token reaches on a processor (facts/fit.md, §4)."""
-READING_TOKENS_PER_SECOND = 7.0
-"""A person reads about that fast."""
 _COMMON_BILLIONS = (0.1, 0.3, 0.6, 1, 1.7, 3, 4, 8, 12, 14, 24, 32, 70, 120, 235, 400)
 
 
@@ -35,11 +31,6 @@ def parameters_that_fit(budget_bytes: int) -> float:
     A rule of thumb for a first look: the fit check reads the model's own header.
     """
     return max(0.0, budget_bytes / ROOM_BESIDE / BYTES_PER_PARAMETER / 1e9)
-
-
-def parameters_at_reading_pace(read_gbps: float) -> float:
-    """Billions of parameters of a 4-bit model that writes 7 tokens a second here: every token reads the whole model once."""
-    return read_gbps * BANDWIDTH_REACHED / READING_TOKENS_PER_SECOND / BYTES_PER_PARAMETER
 
 
 def common_size(billions: float) -> float | None:
@@ -65,9 +56,7 @@ def in_plain_words(machine: Machine) -> list[Fact]:
     facts.append(_memory(machine))
     facts.extend(_graphics(machine))
     if machine.memory.read_gbps is not None:
-        pace = common_size(parameters_at_reading_pace(machine.memory.read_gbps))
-        meaning = _("On the processor, models up to about {size} write as fast as one reads.").format(size=_billions(pace)) if pace else ""
-        facts.append(Fact(_("Memory speed"), _("{number} GB/s").format(number=number(machine.memory.read_gbps)), meaning))
+        facts.append(Fact(_("Memory speed"), _("{number} GB/s").format(number=number(machine.memory.read_gbps))))
     if machine.disk.free_bytes is not None:
         facts.append(Fact(_("Disk"), _("{size} free").format(size=size(machine.disk.free_bytes)), machine.disk.models_dir))
     if machine.engine is not None:

@@ -17,7 +17,7 @@ import pytest
 
 from localstory.hardware import bandwidth
 from localstory.hardware.machine import Cpu, Disk, EngineDevice, Gpu, InstalledEngine, Machine, Memory, join_engine
-from localstory.hardware.plain_words import common_size, in_plain_words, parameters_at_reading_pace, parameters_that_fit
+from localstory.hardware.plain_words import common_size, in_plain_words, parameters_that_fit
 from localstory.hardware.probe import free_bytes, memory_now, probe
 
 GIB = 1 << 30
@@ -179,8 +179,6 @@ def test_the_rule_of_thumb_holds_against_real_files() -> None:
     assert parameters_that_fit(6_200_000_000) == pytest.approx(8.0, rel=0.1)
     assert common_size(8.2) == 8
     assert common_size(0.05) is None
-    # 8840U, CPU: 9.63 tokens a second x 4.62 GB on about 52 GB/s of real bandwidth (facts/fit.md, §4)
-    assert 8 < parameters_at_reading_pace(52.0) * 1.5 < 18
 
 
 def test_a_laptop_is_told_in_words() -> None:
@@ -189,7 +187,7 @@ def test_a_laptop_is_told_in_words() -> None:
     assert told["Memory"].value == "16.0 GiB, 10.0 GiB free"
     assert "8 billion" in told["Memory"].meaning or "12 billion" in told["Memory"].meaning
     assert told["Graphics card"].meaning == "Models run on the processor."
-    assert "8 billion" in told["Memory speed"].meaning
+    assert told["Memory speed"].value == "45 GB/s"
 
 
 def test_little_memory_an_old_processor_and_an_unusable_card_are_told_too() -> None:
