@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from types import TracebackType
 
@@ -10,11 +11,24 @@ from localstory.chats import Chats
 from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.registry import open_text_engine
+from localstory.engines.text.devices import machine_now
+from localstory.engines.text.llama_cpp import Measured
 from localstory.events import Hub
+from localstory.fit.budget import budget_of
+from localstory.fit.check import cards_of
+from localstory.fit.records import Measurement, Records, model_key, settings_key
+from localstory.fit.shape import shape_of
+from localstory.fit.speed import speed
+from localstory.gguf.header import BadGguf
+from localstory.hardware.machine import Machine
+from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
+from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
 from localstory.runtime import Runtime
 from localstory.settings import Settings, read_settings, write_settings
+
+log = logging.getLogger(__name__)
 
 
 class App:
@@ -27,9 +41,15 @@ class App:
         self.settings: Settings = read_settings(home.settings_file)
         self._lock = lock
         self._closed = False
-        self.chats = Chats(Database(home.database), self.hub)
+        self._database = Database(home.database)
+        self.chats = Chats(self._database, self.hub)
         """`await chats.open()` first; it needs the right to write (`open_app(writes=True)`)."""
         self._text_engines: dict[Path, TextEngine] = {}
+        self.records = Records(self._database, home.inbox)
+        """What loads and replies took on this machine; `take_in_measurements` once the chats are open."""
+        self.net = Net(offline=lambda: self.settings.offline)
+        self.fitting = Fitting(home, self.net)
+        self._machine: Machine | None = None
 
     def change_settings(self, settings: Settings) -> None:
         """Keep new settings, on disk first."""
@@ -43,8 +63,35 @@ class App:
     def text_engine(self, model: TextModel) -> TextEngine:
         """The engine for a model; the same one as long as the app is open. It loads itself at the first need."""
         if model.path not in self._text_engines:
-            self._text_engines[model.path] = open_text_engine(model.path, title=model.title)
+            self._text_engines[model.path] = open_text_engine(model.path, title=model.title, on_measured=self._keep)
         return self._text_engines[model.path]
+
+    # -- the machine, and what was measured on it -----------------------------------------------------------------------
+
+    async def machine(self, *, again: bool = False) -> Machine:
+        """This computer with the speed of its memory, measured once (about a second) and kept for a month.
+
+        What is free is looked up at every call; `again` measures anew. Quick after the first time: some 0.1 s.
+        """
+        self._machine = await machine_now(self.home, again=again)
+        return self._machine
+
+    def take_in_measurements(self) -> int:
+        """Take what other processes measured into the database. After `chats.open`; some milliseconds, off the Qt thread."""
+        return self.records.take_in()
+
+    def _keep(self, seen: Measured) -> None:
+        """A load or reply has ended: keep what it took, beside what we would have said."""
+        try:
+            key, figures = model_key(seen.header), dict(seen.figures)
+            if seen.kind == "reply" and self._machine is not None:
+                shape = shape_of(seen.header)
+                cards = cards_of(seen.placement, budget_of(self._machine))
+                told = speed(seen.header, shape, seen.params, seen.placement, self._machine, cards, tokens_in_cache=int(figures["tokens_in_cache"]))
+                figures["predicted_tps"] = told.middle_tps
+            self.records.add(Measurement(seen.kind, key, seen.title, settings_key(seen.params, seen.placement), figures))
+        except BadGguf as trouble:
+            log.info("nothing is learnt from this model: %s", trouble)
 
     def close(self) -> None:
         """End the children, the jobs and the loop, give the lock back. Closing twice is harmless."""
@@ -56,7 +103,9 @@ class App:
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())
         self._text_engines.clear()
+        self.runtime.run(self.fitting.close())
         self.runtime.close()
+        self.net.close()
         if self._lock is not None:
             self._lock.__exit__()
             self._lock = None

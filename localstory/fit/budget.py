@@ -1,7 +1,7 @@
 """How much memory a model may take here: what is free, less what the system and the screen need. Memory that is shared
 between processor and graphics is one pool and counts once.
 
-The reserves: llama.cpp keeps 1 GiB a card (common/fit.h, margin); facts/fit.md, §8, gives the rest.
+The reserves: facts/fit.md, §8.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from localstory.hardware.machine import Gpu, Machine
 
 _GIB = 1 << 30
 SYSTEM_RESERVE_BYTES, SYSTEM_RESERVE_SHARE = _GIB, 0.08
-CARD_RESERVE_BYTES = _GIB
-SMALL_CARD_BYTES, SMALL_CARD_RESERVE_BYTES = 6 * _GIB + _GIB // 4, _GIB // 2
+CARD_RESERVE_BYTES = _GIB // 2
+"""llama.cpp's margin is 1 GiB; some 0.45 of it is the driver's own context, which the need counts (estimate.DRIVER_BYTES)."""
+SMALL_CARD_BYTES, SMALL_CARD_RESERVE_BYTES = 6 * _GIB + _GIB // 4, _GIB // 8
 DISPLAY_RESERVE_BYTES = 3 * _GIB // 10
 """A laptop's card that also drives the screen needs this much more."""
 METAL_SHARE = 0.85
@@ -105,7 +106,7 @@ def _card(gpu: Gpu, machine: Machine, memory: Pool | None, extra_memory_bytes: i
     free = gpu.memory_free_bytes if gpu.memory_free_bytes is not None else total
     if gpu.integrated:
         free = min(free, memory.free_bytes) if memory is not None else free
-        return Pool(max(0, min(free - SMALL_CARD_RESERVE_BYTES, memory.budget_bytes if memory is not None else free)), free)
+        return Pool(max(0, min(free - CARD_RESERVE_BYTES, memory.budget_bytes if memory is not None else free)), free)
     other_screen = any(one is not gpu for one in machine.gpus)
     reserve = SMALL_CARD_RESERVE_BYTES if total <= SMALL_CARD_BYTES and other_screen else CARD_RESERVE_BYTES
     if not other_screen and gpu.name and "laptop" in gpu.name.casefold():

@@ -12,12 +12,13 @@ from localstory.fit.weights import layer_devices, weight_table, weights_on
 from localstory.gguf.header import Header
 
 _MIB = 1 << 20
-ENGINE_PROCESS_BYTES = 41 * _MIB
-"""A Python process with llama_cpp loaded (facts/fit.md, §2.7)."""
-VOCABULARY_BYTES_PER_TOKEN = 160
-"""40 MiB for 262,144 tokens (there too)."""
-GRAPH_BYTES = 10 * _MIB
-"""The graph's own bookkeeping: 5 to 30 MiB (there too)."""
+ENGINE_PROCESS_BYTES = 48 * _MIB
+"""Our child with llama_cpp loaded and no model: measured here (tests/bench/fit_here.py); facts/fit.md, §2.7, says 41 without the rest of our worker."""
+VOCABULARY_BYTES_PER_TOKEN = 134
+"""What the child grows by beside the figures of llama.cpp's own plan, with vocabularies of 49,152 and 262,144 tokens: measured here."""
+GRAPH_BYTES = 11 * _MIB
+"""The rest of that growth, the same for both: the graph's own bookkeeping, the scheduler's copies."""
+
 DRIVER_BYTES = {"cuda": 457 * _MIB, "rocm": 457 * _MIB, "vulkan": 150 * _MIB, "sycl": 150 * _MIB, "metal": 0}
 """What a driver takes on the card for its own: measured for CUDA (451 to 456 MiB on four RTX 4090, Ollama counts 457);
 Vulkan 50 to 150; ROCm and SYCL are taken to be like them; Metal's is small (facts/fit.md, §2.7)."""

@@ -194,7 +194,7 @@ def speed(
             device = graphics_device(slots[name])
             layers = on_graphics * next(slot.share for slot in placement.gpus if slot.name == name) / shares
             own_bits = bits
-        part = token_seconds(device, bytes_read=count, layers=layers, factor=factor if name != PROCESSOR else 1.0, bits_per_weight=own_bits)
+        part = token_seconds(device, bytes_read=count, layers=layers, factor=factor if name != PROCESSOR or shape.is_moe else 1.0, bits_per_weight=own_bits)
         seconds += part
         worst = _worse(worst, device.confidence)
         flops = 2 * active * count / whole

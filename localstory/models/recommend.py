@@ -1,6 +1,6 @@
 """Which model to take on this machine: ranked by quality that fits with room at a comfortable speed. Pure.
 
-worth = quality x pace x room. Quality is the catalogue's figure, less what the quantisation loses. Pace is 1 from 15
+worth = quality x pace x patience x room. Quality is the catalogue's figure, less what the quantisation loses. Pace is 1 from 15
 tokens a second on (nobody reads faster) and falls below: a model that writes slower than one reads is worth less however
 good it is. Room is 1 where a tenth of the budget stays free, less where there is little, next to nothing from the disk,
 and 0 where it does not fit.
@@ -11,19 +11,31 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from localstory.fit.budget import budget_of
 from localstory.fit.check import Measured, formula_report, nothing_measured
-from localstory.fit.context_params import LoadSettings
+from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH, LoadSettings
 from localstory.fit.report import FitReport, Subject
 from localstory.fit.verdict import COMFORTABLE_TPS, FINE_TPS, SLOW_TPS
 from localstory.hardware.machine import Machine
 from localstory.words import _, number, size
 
-_PACE = ((0.3, 0.05), (1.0, 0.30), (SLOW_TPS, 0.62), (FINE_TPS, 0.90), (COMFORTABLE_TPS, 1.0))
+_PACE = ((0.3, 0.04), (1.0, 0.18), (SLOW_TPS, 0.45), (FINE_TPS, 0.90), (COMFORTABLE_TPS, 1.0))
 """(tokens a second, what is left of the worth); between them by the logarithm of the speed."""
+_PATIENCE = ((10.0, 1.0), (30.0, 0.96), (90.0, 0.86), (300.0, 0.65), (1200.0, 0.3))
+"""(seconds until the first word of an answer to 1,000 words, what is left of the worth)."""
+_THOUGHTS = ((8.0, 0.88), (40.0, 1.0))
+"""(tokens a second, what is left of a score that was reached by thinking first): a thousand tokens of thoughts take 25 s at
+40 tokens a second and two minutes at 8, where people switch them off."""
+_SHORTER_CONTEXTS = ((4096, 0.95), (2048, 0.88))
+"""Where the usual context of 8,192 tokens does not fit, a shorter one is better than nothing; (tokens, what is left)."""
 _ROOM = {"runs_well": 1.0, "little_room": 0.93, "partly": 1.0, "slow": 1.0, "very_slow": 1.0, "from_disk": 0.02, "does_not_fit": 0.0, "unknown": 0.5}
 _TIGHT = 0.93
+
+
+UNSCORED_QUALITY = 1.0
+"""Of models without a published score: never put before one that has one, and better than nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Candidate:
     quality_words: str = ""
     """Of the quantisation, marked for translation ("very good")."""
     on_disk: bool = False
+    thinks: bool = False
+    """The quality was reached with thoughts written before the answer."""
 
     @property
     def name(self) -> str:
@@ -74,6 +88,8 @@ class Recommendation:
     comparison: tuple[Pick, ...]
     left_out: int
     """Candidates of the purpose and language that do not run here."""
+    programs_closed: bool = False
+    """Nothing of note fits into what is free now: this holds once other programs are closed."""
 
     @property
     def first(self) -> Pick | None:
@@ -99,10 +115,21 @@ class Recommendation:
             text = _("It fits with little room: close other programs first. About {tps} tokens a second.").format(tps=tps)
         else:
             text = _("Slow, but the best there is for this computer: about {tps} tokens a second.").format(tps=tps)
-        better = next((pick for pick in self.comparison if pick.candidate.quality > first.candidate.quality and pick is not first), None)
+        if self.programs_closed:
+            text = _("Close other programs first: too little memory is free now.") + " " + text
+        if first.report.params.n_ctx < DEFAULT_CONTEXT_LENGTH:
+            text += " " + _("With a context of {tokens} tokens; the usual {usual} do not fit.").format(
+                tokens=number(first.report.params.n_ctx), usual=number(DEFAULT_CONTEXT_LENGTH)
+            )
+        better = next((pick for pick in self.comparison if pick.candidate.quality > first.candidate.quality and _is_worse_off(pick, first)), None)
         if better is None:
             return text
         return f"{text} " + _("{other} would be better and {what}.").format(other=better.candidate.name, what=what_is_wrong(better))
+
+
+def _is_worse_off(pick: Pick, first: Pick) -> bool:
+    """Whether a better model has a drawback here that one can name."""
+    return pick.report.verdict.code in ("does_not_fit", "from_disk", "little_room") or pick.tokens_per_second < 0.6 * first.tokens_per_second
 
 
 def what_is_wrong(pick: Pick) -> str:
@@ -124,15 +151,25 @@ def _tps(pick: Pick) -> str:
 
 def pace(tokens_per_second: float) -> float:
     """What is left of a model's worth at that speed: 1 from 15 tokens a second on."""
-    if tokens_per_second >= _PACE[-1][0]:
-        return 1.0
     if tokens_per_second <= _PACE[0][0]:
         return _PACE[0][1] * max(0.0, tokens_per_second) / _PACE[0][0]
-    for (slow, less), (fast, more) in itertools.pairwise(_PACE):
-        if tokens_per_second <= fast:
-            share = (math.log(tokens_per_second) - math.log(slow)) / (math.log(fast) - math.log(slow))
-            return less + share * (more - less)
-    raise AssertionError("the last step was handled first")
+    return _between(_PACE, tokens_per_second)
+
+
+def patience(first_word_seconds: float) -> float:
+    """What is left of a model's worth after that wait: 1 up to 10 seconds."""
+    return _between(_PATIENCE, first_word_seconds)
+
+
+def _between(steps: Sequence[tuple[float, float]], value: float) -> float:
+    """The value between the steps, by the logarithm; flat outside them."""
+    if value <= steps[0][0]:
+        return steps[0][1]
+    for (low, at_low), (high, at_high) in itertools.pairwise(steps):
+        if value <= high:
+            share = math.log(value / low) / math.log(high / low)
+            return at_low + share * (at_high - at_low)
+    return steps[-1][1]
 
 
 def worth(candidate: Candidate, report: FitReport) -> float:
@@ -141,7 +178,9 @@ def worth(candidate: Candidate, report: FitReport) -> float:
     memory = report.budget.memory
     if report.verdict.code in ("slow", "very_slow", "partly") and memory is not None and report.need.processor.total_bytes > 0.9 * memory.budget_bytes:
         room = min(room, _TIGHT)
-    return candidate.quality * pace(report.speed.middle_tps) * room
+    tps = report.speed.middle_tps
+    quality = candidate.quality * (_between(_THOUGHTS, tps) if candidate.thinks else 1.0)
+    return quality * pace(tps) * patience(report.speed.first_word_seconds) * room
 
 
 def recommend(
@@ -156,10 +195,35 @@ def recommend(
 ) -> Recommendation:
     """Rank what suits the purpose and speaks the language. Every candidate costs a millisecond."""
     suited = [one for one in candidates if purpose in one.purposes and language in one.languages]
+    found = _ranked(suited, machine, settings, extra_memory_bytes, 0, measured)
+    if not any(pick.candidate.quality > UNSCORED_QUALITY for pick in found.picks):
+        # Nothing of note fits into what is free at this moment. With other programs closed more is.
+        budget = budget_of(machine, extra_memory_bytes=extra_memory_bytes)
+        freed = 0 if budget.memory is None or budget.total_memory_bytes is None else budget.total_memory_bytes - budget.memory.budget_bytes
+        closed = _ranked(suited, machine, settings, extra_memory_bytes, freed, measured) if freed > 0 else found
+        if closed.picks and (not found.picks or closed.picks[0].worth > found.picks[0].worth):
+            return replace(closed, programs_closed=True)
+    return found
+
+
+def _ranked(
+    suited: Sequence[Candidate], machine: Machine, settings: LoadSettings, extra_memory_bytes: int, freed_bytes: int, measured: Measured
+) -> Recommendation:
+    def judged(candidate: Candidate, chosen: LoadSettings) -> FitReport:
+        return formula_report(
+            candidate.subject, machine, chosen, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=freed_bytes, measured=measured, brief=True
+        )
+
     picks = []
     for candidate in suited:
-        report = formula_report(candidate.subject, machine, settings, extra_memory_bytes=extra_memory_bytes, measured=measured, brief=True)
-        picks.append(Pick(candidate, report, worth(candidate, report)))
+        report = judged(candidate, settings)
+        value = worth(candidate, report)
+        for context, left in _SHORTER_CONTEXTS if settings.context_length is None and not report.verdict.runs else ():
+            tried = judged(candidate, replace(settings, context_length=context))
+            if tried.verdict.runs:
+                report, value = tried, worth(candidate, tried) * left
+                break
+        picks.append(Pick(candidate, report, value))
     # The same worth: what is here already, then the smaller download.
     picks.sort(key=lambda pick: (-pick.worth, not pick.candidate.on_disk, pick.candidate.subject.file_size_bytes))
     best: dict[str, Pick] = {}
@@ -179,17 +243,21 @@ def _comparison(picks: Sequence[Pick], ranked: Sequence[Pick]) -> tuple[Pick, ..
         return ()
     first = ranked[0]
     found = [first]
+
+    def add(pick: Pick | None) -> None:
+        if pick is not None and all(pick.candidate.name != one.candidate.name for one in found):
+            found.append(pick)
+
     larger = [pick for pick in picks if pick.candidate.quality > first.candidate.quality and pick.candidate.parameters > first.candidate.parameters]
     if larger:
         # The one a person would be tempted by: better than the first, and the least too large.
         model = min(larger, key=lambda pick: pick.candidate.parameters).candidate.model
         own = [pick for pick in picks if pick.candidate.model == model]
-        usual = _first(own, lambda pick: pick.candidate.subject.quantisation_name.endswith(("Q4_K_M", "Q4_0", "MXFP4"))) or own[0]
-        whole = _first(own, lambda pick: pick.report.verdict.code in ("runs_well", "little_room"))
-        found += [pick for pick in (usual, whole) if pick is not None and pick not in found]
-    faster = _first(ranked[1:], lambda pick: pick.candidate.parameters < first.candidate.parameters and pick.tokens_per_second > 1.5 * first.tokens_per_second)
-    if faster is not None and faster not in found:
-        found.append(faster)
+        add(_first(own, lambda pick: pick.candidate.subject.quantisation_name.endswith(("Q4_K_M", "Q4_0", "MXFP4"))) or own[0])
+        add(_first(own, lambda pick: pick.report.verdict.code in ("runs_well", "little_room")))
+        # The same model squeezed: the smallest of its files.
+        add(min(own, key=lambda pick: pick.candidate.subject.file_size_bytes))
+    add(_first(ranked[1:], lambda pick: pick.candidate.parameters < first.candidate.parameters and pick.tokens_per_second > 1.5 * first.tokens_per_second))
     return tuple(found)
 
 

@@ -33,17 +33,17 @@ def test_unknown_memory_stays_unknown() -> None:
     assert budget_of(machine(None, None)).memory is None
 
 
-def test_a_card_keeps_a_gibibyte_and_a_small_second_one_half() -> None:
+def test_a_card_keeps_half_a_gibibyte_beside_the_drivers_own_and_a_small_second_one_less() -> None:
     (card,) = budget_of(machine(32, 28, nvidia(12, 11.5))).cards
-    assert card.pool.budget_bytes == 10.5 * GIB
+    assert card.pool.budget_bytes == 11 * GIB
     screen = Gpu("Intel UHD", "intel", "vulkan", None, None, True)
     (small,) = budget_of(machine(16, 12, nvidia(4, 3.9), screen)).cards
-    assert small.pool.budget_bytes == pytest.approx(3.4 * GIB, abs=2)
+    assert small.pool.budget_bytes == pytest.approx((3.9 - 0.125) * GIB, abs=2)
 
 
 def test_a_laptops_only_card_also_draws_the_screen() -> None:
     (card,) = budget_of(machine(16, 12, nvidia(8, 7.5, "NVIDIA GeForce RTX 4060 Laptop GPU"))).cards
-    assert card.pool.budget_bytes == pytest.approx(6.2 * GIB, rel=0.01)
+    assert card.pool.budget_bytes == pytest.approx(6.7 * GIB, rel=0.01)
 
 
 def test_a_card_the_engine_can_not_use_gives_nothing() -> None:

@@ -1,0 +1,164 @@
+"""`localstory recommend`: which model to take on this computer, and why."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from localstory.cli.fit import language_name, load_arguments, machine_argument, settings_of
+from localstory.cli.screen import Screen
+from localstory.errors import BadRequest
+from localstory.words import _, mark, number, size
+
+if TYPE_CHECKING:
+    from localstory.models.catalogue import ImageEntry, VoiceEntry
+    from localstory.models.recommend import Pick, Recommendation
+
+SUMMARY = mark("say which model to take on this computer, and why")
+
+_GIB = 1 << 30
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--for", dest="purpose", choices=("chat", "story", "code", "translate", "image", "speech"), default="chat", help=_("what it is for (default chat)")
+    )
+    parser.add_argument("--language", choices=("en", "vi"), help=_("the language it should speak (default: yours)"))
+    parser.add_argument("--more-memory", type=float, metavar=_("GIB"), default=0.0, help=_("what if this computer had that much more memory"))
+    parser.add_argument("--all", action="store_true", help=_("every model that runs here, not only the first ten"))
+    load_arguments(parser)
+    machine_argument(parser)
+
+
+def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+    """{"recommended", "reason", "ranked": [...], "comparison": [...], "left_out"}; images and voices have no comparison."""
+    from localstory.app import open_app
+    from localstory.events import Progress
+    from localstory.fit.check import nothing_measured
+    from localstory.hardware.saved import read_machine
+    from localstory.models.media import image_picks, voice_picks
+    from localstory.models.recommend import recommend
+    from localstory.words import language
+
+    if not 0 <= options.more_memory <= 4096:
+        raise BadRequest(
+            title=mark("{option} {value} makes no sense"),
+            detail=mark("It goes from {least} to {most}."),
+            option="--more-memory",
+            value=options.more_memory,
+            least=0,
+            most=4096,
+        )
+    speaks = options.language or language()
+    settings = settings_of(options)
+    extra = round(options.more_memory * _GIB)
+    another = read_machine(options.machine) if options.machine is not None else None
+    with open_app(writes=False) as app:
+
+        async def work() -> dict[str, Any]:
+            if another is None:
+                screen.progress(Progress(mark("Looking at this computer")))
+            machine = another or await app.machine()
+            if options.purpose == "image":
+                return _tell_images(image_picks(app.fitting.catalogue.images, machine, extra_memory_bytes=extra), screen)
+            if options.purpose == "speech":
+                return _tell_voices(voice_picks(app.fitting.catalogue.voices, speaks), screen, speaks)
+            candidates = await asyncio.to_thread(app.fitting.candidates)
+            measured = app.records if another is None else nothing_measured
+            found = await asyncio.to_thread(
+                lambda: recommend(candidates, machine, purpose=options.purpose, language=speaks, settings=settings, extra_memory_bytes=extra, measured=measured)
+            )
+            screen.end_progress()
+            return _tell(found, screen, whole=options.all)
+
+        return app.runtime.run(work())
+
+
+def _tell(found: Recommendation, screen: Screen, *, whole: bool) -> dict[str, Any]:
+    first = found.first
+    if first is None:
+        screen.say(found.reason())
+    else:
+        screen.say(
+            _("Take {name} ({size}, {licence}).").format(
+                name=first.candidate.name, size=size(first.candidate.subject.file_size_bytes), licence=first.candidate.licence
+            )
+        )
+        screen.say(found.reason())
+        screen.say()
+        _table(found.picks if whole else found.picks[:10], screen)
+        if len(found.comparison) > 1:
+            screen.say()
+            screen.say(_("Beside it:"))
+            _table(found.comparison, screen)
+        if found.left_out:
+            screen.say(_("{count} more models of the catalogue do not run here.").format(count=found.left_out))
+    return {
+        "recommended": first.candidate.source if first is not None else None,
+        "reason": found.reason(),
+        "ranked": [_row(pick) for pick in found.picks],
+        "comparison": [_row(pick) for pick in found.comparison],
+        "left_out": found.left_out,
+    }
+
+
+def _row(pick: Pick) -> dict[str, Any]:
+    one = pick.candidate
+    return {
+        "id": one.model,
+        "source": one.source,
+        "on_disk": one.on_disk,
+        "quality": round(one.quality, 1),
+        "quality_words": _(one.quality_words) if one.quality_words else None,
+        "worth": round(pick.worth, 1),
+        "fit": pick.report.as_json(),
+    }
+
+
+def _table(picks: tuple[Pick, ...], screen: Screen) -> None:
+    rows = [(_("Model"), _("Quality"), _("Needs"), _("Speed"), "")]
+    for pick in picks:
+        low, high = pick.report.speed.generate_tps
+        decimals = 0 if high >= 3 else 1
+        rows.append(
+            (
+                pick.candidate.name,
+                number(pick.candidate.quality),
+                size(pick.report.need.total_bytes),
+                _("{low}–{high} tokens/s").format(low=number(low, decimals), high=number(high, decimals)),
+                pick.report.verdict.title(),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        screen.say("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _tell_images(picks: list[tuple[ImageEntry, bool, str]], screen: Screen) -> dict[str, Any]:
+    for entry, runs, why in picks:
+        screen.say(f"{'✓' if runs else '✗'} {entry.title} ({size(entry.size_bytes)}, {entry.licence}): {why}")
+    first = next((entry for entry, runs, _why in picks if runs), None)
+    ranked = [
+        {"id": entry.id, "title": entry.title, "size_bytes": entry.size_bytes, "licence": entry.licence, "runs": runs, "why": why} for entry, runs, why in picks
+    ]
+    return {"recommended": first.id if first is not None else "builtin", "reason": ranked[0]["why"] if ranked else "", "ranked": ranked}
+
+
+def _tell_voices(picks: list[VoiceEntry], screen: Screen, speaks: str) -> dict[str, Any]:
+    if not picks:
+        screen.say(_("No voice for {language} is in the catalogue.").format(language=language_name(speaks)))
+    for entry in picks:
+        screen.say(f"{entry.title} ({size(entry.size_bytes)}, {entry.licence})")
+    ranked = [
+        {
+            "id": entry.id,
+            "title": entry.title,
+            "size_bytes": entry.size_bytes,
+            "licence": entry.licence,
+            "quality": entry.quality,
+            "commercial_use": entry.commercial_use,
+        }
+        for entry in picks
+    ]
+    return {"recommended": picks[0].id if picks else None, "ranked": ranked}
