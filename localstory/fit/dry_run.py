@@ -134,6 +134,10 @@ class DryRunner:
 
     async def _ask(self, op: str, args: dict[str, Any], seconds: float) -> Mapping[str, Any]:
         try:
+            await self._child.start()
+        except ChildDied as death:
+            raise NotPlanned(death.detail, **death.values) from death
+        try:
             async with asyncio.timeout(seconds), contextlib.aclosing(self._child.run(op, args)) as answers:
                 async for answer in answers:
                     if answer["type"] == "done":
@@ -217,6 +221,12 @@ def _in_words(failure: WorkFailed) -> CannotContinue:
     )
 
 
-def _crashed(death: ChildDied) -> EngineRefuses:
+_FILE_CRASHES = frozenset({-6, -7, -8, -10, -11, 134, 135, 136, 138, 139, 3, 0xC0000005, 0xC0000409, 0xC0000094})
+"""Ends that a file can bring about: abort, bus error, division by zero, bad access. Not: killed, a missing instruction."""
+
+
+def _crashed(death: ChildDied) -> CannotContinue:
     """The child's last words, as the reason."""
-    return EngineRefuses("crashed", death.detail, death.hint, **death.values)
+    if death.exit_code in _FILE_CRASHES:
+        return EngineRefuses("crashed", death.detail, death.hint, **death.values)
+    return NotPlanned(death.detail, **death.values)

@@ -199,18 +199,13 @@ class DryRunWorker:
 
     def _reason(self) -> str:
         """What the engine said was wrong: the most telling of its error lines, without its own function names."""
-        for line in self._errors:
-            for cry in (
-                "error loading model vocabulary: ",
-                "error loading model hyperparameters: ",
-                "error loading model: ",
-                "failed to initialize the context: ",
-            ):
+        # "failed to load model from <our temporary file>" follows a line that says why.
+        lines = [line for line in self._errors if "failed to load model" not in line and "failed to read" not in line] or list(self._errors)
+        for line in lines:
+            for cry in ("error loading model vocabulary: ", "error loading model hyperparameters: ", "error loading model: ", "initialize the context: "):
                 if cry in line:
                     return line.split(cry, 1)[1]
-        lines = [line for line in self._errors if "failed to load model" not in line]
-        line = lines[0] if lines else (self._errors[0] if self._errors else "")
-        return line.split(": ", 1)[-1]
+        return lines[0].split(": ", 1)[-1] if lines else ""
 
     def _free(self) -> None:
         if self._model is not None:

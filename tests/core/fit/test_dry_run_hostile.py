@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
+import math
 import random
 import struct
 import time
@@ -10,14 +13,16 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from localstory.errors import CannotContinue
-from localstory.fit.dry_run import DryRunner, EngineRefuses
+from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned
 from localstory.fit.need import MemoryNeed
 from localstory.gguf.header import BadGguf
 from localstory.gguf.stripped import RawHeader, StrippedHeader, StrippedModel, strip, strip_files, strip_header, take_apart
 from tests.core.fit.test_dry_run import PLAIN
+from tests.fakes.gguf_files import F32, STRING, U32, gguf, pair, tensor
 from tests.fakes.model_headers import model as made
 
 _EDGES = (0, 1, 2, 3, 7, 31, 255, 256, 1 << 15, 1 << 16, 10**9, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
@@ -112,3 +117,115 @@ async def test_five_hundred_broken_files_end_in_a_plan_or_a_typed_error(tmp_path
     assert min(ends["refused"], ends["refused by our reader"], ends["planned"]) > 20  # all ways were met
     assert slowest < 35
     assert not list(tmp_path.rglob("*.gguf"))
+
+
+def mamba(state: int) -> StrippedModel:
+    """A recurrent model of two layers whose state has `state` numbers per channel; its tensors are what that takes."""
+    embedding, inner, rank, kernel = 512, 1024, 32, 4
+    facts = {"context_length": 2048, "embedding_length": embedding, "block_count": 2, "feed_forward_length": 0, "attention.head_count": 0, "vocab_size": 64}
+    facts |= {"ssm.conv_kernel": kernel, "ssm.inner_size": inner, "ssm.state_size": state, "ssm.time_step_rank": rank}
+    pairs = [pair("general.architecture", STRING, "mamba"), pair("mamba.attention.layer_norm_rms_epsilon", F32, 1e-5)]
+    shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (embedding, 64), "output_norm.weight": (embedding,)}
+    for layer in range(2):
+        parts = {
+            "attn_norm.weight": (embedding,), "ssm_in.weight": (embedding, 2 * inner), "ssm_conv1d.weight": (kernel, inner), "ssm_conv1d.bias": (inner,),
+            "ssm_x.weight": (inner, rank + 2 * state), "ssm_dt.weight": (rank, inner), "ssm_dt.bias": (inner,), "ssm_a": (state, inner), "ssm_d": (inner,),
+            "ssm_out.weight": (inner, embedding),
+        }  # fmt: skip
+        shapes |= {f"blk.{layer}.{name}": shape for name, shape in parts.items()}
+    tensors, offset = [], 0
+    for name, shape in shapes.items():
+        tensors.append(tensor(name, shape, 0, offset))
+        offset += math.prod(shape) * 4
+    return StrippedModel((strip_header(io.BytesIO(gguf([*pairs, *(pair(f"mamba.{key}", U32, value) for key, value in facts.items())], tensors))),))
+
+
+async def test_a_recurrent_state_is_told_and_one_beyond_all_memory_harms_nobody(tmp_path: Path) -> None:
+    """llama.cpp really reserves this state, also in a dry run: the child's own limit stands in the way."""
+    runner = DryRunner(tmp_path)
+    try:
+        need = await runner.need(mamba(16), PLAIN)
+        assert (need.kv_bytes, need.recurrent_bytes) == (0, round(2 * 4 * (3 * 1024 + 16 * 1024) / 2**20, 2) * 2**20 // 1)
+        with pytest.raises(NotPlanned, match="not enough memory"):
+            await runner.need(mamba(1 << 20), PLAIN)  # 8 GiB
+        assert (await runner.need(mamba(16), PLAIN)) == need
+    finally:
+        await runner.close()
+
+
+@pytest.mark.parametrize("layers", [0, 513, 10**6, 10**9, (1 << 32) - 1])
+async def test_an_impossible_number_of_layers_is_refused_soon(layers: int, tmp_path: Path) -> None:
+    runner = DryRunner(tmp_path)
+    raw = take_apart(io.BytesIO(made("qwen3-0.6b").header_bytes()))
+    model = StrippedModel((strip(replace(raw, pairs={**raw.pairs, "qwen3.block_count": pair("qwen3.block_count", U32, layers)})),))
+    began = time.perf_counter()
+    try:
+        with pytest.raises((EngineRefuses, BadGguf)):
+            await runner.need(model, PLAIN)
+    finally:
+        await runner.close()
+    assert time.perf_counter() - began < 10
+
+
+async def test_a_child_that_stops_answering_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = DryRunner(tmp_path)
+    model = StrippedModel((strip_header(io.BytesIO(made("qwen3-0.6b").header_bytes())),))
+    try:
+        await runner.need(model, PLAIN)
+        pid = runner._child.pid
+        assert pid is not None
+        psutil.Process(pid).suspend()
+        monkeypatch.setattr("localstory.fit.dry_run.NEED_SECONDS", 0.3)
+        with pytest.raises(NotPlanned, match="did not answer"):
+            await runner.need(model, replace(PLAIN, n_ctx=8192))
+        assert not psutil.pid_exists(pid)
+        monkeypatch.undo()
+        assert (await runner.need(model, replace(PLAIN, n_ctx=8192))).kv_bytes == 896 << 20
+    finally:
+        await runner.close()
+
+
+async def test_a_child_that_is_killed_is_told_and_starts_again(tmp_path: Path) -> None:
+    runner = DryRunner(tmp_path)
+    model = StrippedModel((strip_header(io.BytesIO(made("qwen3-0.6b").header_bytes())),))
+    try:
+        need = await runner.need(model, PLAIN)
+        pid = runner._child.pid
+        assert pid is not None
+        psutil.Process(pid).kill()
+        runner.forget()
+        with contextlib.suppress(NotPlanned):  # its death may be noticed before or in the middle of the question
+            await runner.need(model, PLAIN)
+        assert await runner.need(model, PLAIN) == need
+    finally:
+        await runner.close()
+
+
+async def test_a_question_that_is_cancelled_leaves_the_next_one_right(tmp_path: Path) -> None:
+    runner = DryRunner(tmp_path)
+    models = [StrippedModel((strip_header(io.BytesIO(made(name).header_bytes())),)) for name in ("qwen3-0.6b", "qwen3-4b")]
+    try:
+        for wait in (0.0, 0.05, 0.2, 0.4, 0.45):
+            question = asyncio.create_task(runner.need(models[0], PLAIN))
+            await asyncio.sleep(wait)
+            question.cancel()
+            await asyncio.gather(question, return_exceptions=True)
+            runner.forget()
+            assert (await runner.need(models[1], PLAIN)).kv_bytes == 576 << 20
+            assert (await runner.need(models[0], PLAIN)).kv_bytes == 448 << 20
+            await runner.close()
+    finally:
+        await runner.close()
+
+
+async def test_questions_at_once_are_answered_each_by_its_own(tmp_path: Path) -> None:
+    runner = DryRunner(tmp_path)
+    models = {name: StrippedModel((strip_header(io.BytesIO(made(name).header_bytes())),)) for name in ("qwen3-0.6b", "qwen3-4b", "gemma3-1b")}
+    asked = [(name, n_ctx) for n_ctx in (512, 4096, 8192) for name in models]
+    try:
+        alone = [await runner.need(models[name], replace(PLAIN, n_ctx=n_ctx)) for name, n_ctx in asked]
+        runner.forget()
+        together = await asyncio.gather(*(runner.need(models[name], replace(PLAIN, n_ctx=n_ctx)) for name, n_ctx in asked))
+        assert together == alone and len(set(alone)) == len(asked)
+    finally:
+        await runner.close()
