@@ -21,7 +21,7 @@ from localstory.fit.verdict import COMFORTABLE_TPS, FINE_TPS, SLOW_TPS
 from localstory.hardware.machine import Machine
 from localstory.words import _, number, size
 
-_PACE = ((0.3, 0.04), (1.0, 0.18), (SLOW_TPS, 0.45), (FINE_TPS, 0.90), (COMFORTABLE_TPS, 1.0))
+_PACE = ((0.3, 0.04), (1.0, 0.12), (SLOW_TPS, 0.30), (FINE_TPS, 0.90), (COMFORTABLE_TPS, 1.0))
 """(tokens a second, what is left of the worth); between them by the logarithm of the speed."""
 _PATIENCE = ((10.0, 1.0), (30.0, 0.96), (90.0, 0.86), (300.0, 0.65), (1200.0, 0.3))
 """(seconds until the first word of an answer to 1,000 words, what is left of the worth)."""
