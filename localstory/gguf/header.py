@@ -31,6 +31,8 @@ _MAX_ELEMENTS = (1 << 63) - 1
 _KEEP_NUMBERS = 4096
 _KEEP_STRINGS = 256
 _KEEP_IN_ALL = 1 << 18
+_KEEP_TEXT_BYTES = 32 << 20
+"""All texts that are kept, together: a tokenizer as JSON takes 10 to 17 MB, a chat template 100 kB."""
 _CHUNK_BYTES = 1 << 18
 
 _STRING, _ARRAY, _BOOL = 8, 9, 7
@@ -279,6 +281,8 @@ class HeaderReader:
         """Bytes of the header that are no longer in the buffer."""
         self._kept = 0
         """Entries of small arrays kept so far: many small ones must not fill the memory either."""
+        self._texts = 0
+        """Bytes of texts kept so far."""
         self._tape: list[bytes] | None = None
         self._tape_at = 0
 
@@ -366,6 +370,9 @@ class HeaderReader:
         untrusted_length = self.u64()
         if untrusted_length > _MAX_STRING_BYTES:
             raise BadGguf(mark("A text in it claims a length of {length}."), length=Size(untrusted_length))
+        self._texts += untrusted_length
+        if self._texts > _KEEP_TEXT_BYTES:
+            raise BadGguf(mark("Its texts take more than {limit}."), limit=Size(_KEEP_TEXT_BYTES))
         # Some files hold names in broken UTF-8; llama.cpp takes them as they are.
         return self.take(untrusted_length).decode("utf-8", "replace")
 

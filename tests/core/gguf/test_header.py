@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import random
 import struct
 import subprocess
@@ -20,7 +21,10 @@ from hypothesis import strategies as st
 from localstory.errors import FileTrouble
 from localstory.gguf.header import Array, BadGguf, NotGguf, check_file, read_header
 from localstory.gguf.types import FILE_TYPES, REMOVED_TENSOR_TYPES, TENSOR_TYPES
-from tests.fakes.gguf_files import ARRAY, BOOL, STRING, TINY, TINY_PAIRS, TINY_TENSORS, U32, array, gguf, pair, tensor, text
+from tests.fakes.gguf_files import ARRAY, BOOL, F32, I32, STRING, TINY, TINY_PAIRS, TINY_TENSORS, U8, U32, U64, array, gguf, pair, tensor, text
+from tests.fakes.model_headers import model as made
+
+REAL = made("qwen3-0.6b").header_bytes()
 
 
 def test_a_small_file_is_read_as_it_was_made() -> None:
@@ -180,11 +184,97 @@ def test_the_worst_header_costs_little_time_and_memory() -> None:
     assert peak < 64 << 20
 
 
+_PLAIN_FACTS = st.one_of(
+    st.tuples(st.just(U32), st.integers(0, (1 << 32) - 1)),
+    st.tuples(st.just(I32), st.integers(-(1 << 31), (1 << 31) - 1)),
+    st.tuples(st.just(U64), st.integers(0, (1 << 64) - 1)),
+    st.tuples(st.just(U8), st.integers(0, 255)),
+    st.tuples(st.just(F32), st.floats(width=32, allow_nan=False)),
+    st.tuples(st.just(BOOL), st.booleans()),
+    st.tuples(st.just(STRING), st.text(max_size=40)),
+)
+_KEYS = st.text("abc.xyz_ệ🐉", min_size=1, max_size=20).filter(lambda key: key != "general.alignment")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(_KEYS, _PLAIN_FACTS | st.tuples(st.just(ARRAY), st.lists(st.integers(0, (1 << 32) - 1), max_size=50)), max_size=12), st.data())
+def test_whatever_is_written_is_read(facts: dict[str, tuple[int, object]], data: st.DataObject) -> None:
+    pairs = [array(key, U32, value) if kind == ARRAY else pair(key, kind, value) for key, (kind, value) in facts.items()]  # type: ignore[arg-type]
+    shapes = data.draw(st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), max_size=5))
+    tensors, start, end = [], 0, 0
+    for number, shape in enumerate(shapes):
+        tensors.append(tensor(f"t{number}", tuple(shape), 0, start))
+        end = start + math.prod(shape) * 4  # the last one needs no padding after it
+        start += -(-math.prod(shape) * 4 // 32) * 32
+    content = gguf(pairs, tensors, end)
+    header = read_header(io.BytesIO(content), file_bytes=len(content))
+    assert header.metadata == {key: Array(len(value), tuple(value)) if kind == ARRAY else value for key, (kind, value) in facts.items()}  # type: ignore[arg-type]
+    assert [list(one.shape) for one in header.tensors] == shapes
+    for cut in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
+        with pytest.raises(BadGguf):
+            if read_header(io.BytesIO(content[:cut]), file_bytes=cut).data_bytes == 0:
+                raise BadGguf("without tensors, padding at the end may be missing")
+
+
+class _Dribble(io.RawIOBase):
+    """A source that gives a byte or three at a time, as a socket may."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file, self._dice = io.BytesIO(content), random.Random(1)
+
+    def read(self, _size: int = -1) -> bytes:
+        return self._file.read(self._dice.randrange(1, 4))
+
+
+def test_a_source_that_dribbles_is_read_the_same() -> None:
+    assert read_header(_Dribble(TINY)) == read_header(io.BytesIO(TINY))  # type: ignore[arg-type]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_real_header_with_wrong_numbers_is_read_or_refused_soon(dice: random.Random) -> None:
+    broken = bytearray(REAL)
+    for _change in range(dice.randrange(1, 5)):
+        at = dice.randrange(len(broken) - 8)
+        struct.pack_into("<Q", broken, at, dice.choice((0, 1, 255, 1 << 24, 1 << 31, 1 << 32, 1 << 62, (1 << 64) - 1)))
+    began = time.process_time()
+    with contextlib.suppress(BadGguf):
+        read_header(io.BytesIO(bytes(broken)), file_bytes=len(broken))
+    assert time.process_time() - began < 2.0
+
+
+BOMBS = {
+    "texts that grow fourfold": [pair(f"k{number}", STRING, b"\xff" * (1 << 20) + "🐉".encode()) for number in range(60)],
+    "many short lists of long texts": [array(f"k{number}", STRING, [b"\xff" * 4096] * 200) for number in range(80)],
+    "many short lists of short texts": [array(f"k{number}", STRING, ["ab"] * 250) for number in range(5_000)],
+    "many short lists of numbers": [array(f"k{number}", U8, [1] * 200) for number in range(60_000)],
+    "long keys": [pair("k" * 60_000 + str(number), U8, 1) for number in range(1000)],
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_a_header_that_swells_costs_little_memory(bomb: list[bytes]) -> None:
+    content = gguf(bomb)
+    tracemalloc.start()
+    with contextlib.suppress(BadGguf):
+        read_header(io.BytesIO(content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 160 << 20
+
+
+def test_a_tokenizer_as_one_text_is_no_bomb() -> None:
+    assert len(read_header(io.BytesIO(gguf([pair("tokenizer.huggingface.json", STRING, "x" * (15 << 20))]))).text("tokenizer.huggingface.json")) == 15 << 20
+
+
 def test_more_header_than_any_model_has_is_refused() -> None:
     endless = random.Random(1).randbytes(16) * (5 << 20)
     head = b"GGUF" + struct.pack("<IQQ", 3, 0, 9) + b"".join(text(f"k{number}") + struct.pack("<I", STRING) + text(endless[: 15 << 20]) for number in range(9))
-    with pytest.raises(BadGguf, match="larger than"):
+    with pytest.raises(BadGguf, match="take more than"):
         read_header(io.BytesIO(head))
+    numbers = b"".join(text(f"k{number}") + struct.pack("<IIQ", ARRAY, U8, 15 << 20) + bytes(15 << 20) for number in range(5))
+    with pytest.raises(BadGguf, match="larger than"):
+        read_header(io.BytesIO(b"GGUF" + struct.pack("<IQQ", 3, 0, 5) + numbers))
 
 
 # -- against the engine itself ----------------------------------------------------------------------------------------
