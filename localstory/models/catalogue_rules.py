@@ -6,9 +6,10 @@ To add a key: its line in one of the tables of rules below, its place in `catalo
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -184,8 +185,8 @@ _TEXT_RULES: dict[str, _Rule] = {
     "parameters": _whole(10_000_000, 2_000_000_000_000),
     "active_parameters": _whole(10_000_000, 2_000_000_000_000, False),
     "context_length": _whole(512, 20_000_000),
-    "languages": _texts(lambda each: each in LANGUAGES, mark("a list of language codes such as [\"en\", \"vi\"]")),
-    "purposes": _texts(lambda each: each in PURPOSES, mark("a list of purposes: chat, story, code, translate, reason, vision, tools")),
+    "languages": _texts(lambda each: isinstance(each, str) and each in LANGUAGES, mark("a list of language codes such as [\"en\", \"vi\"]")),
+    "purposes": _texts(lambda each: isinstance(each, str) and each in PURPOSES, mark("a list out of: chat, story, code, translate, reason, vision, tools")),
     "released": _MONTH_RULE,
     "thinking": _one_of(THINKING, mark("never, optional or always")),
     "files": _tables(_FILE_RULES),
@@ -343,11 +344,14 @@ class _Checker:
         return _Mistake(self._line(path), self._entry, reason, values)
 
     def _keys(self, table: Mapping[str, Any], rules: Mapping[str, _Rule], path: Path) -> Iterator[_Mistake]:
+        unknown = [key for key in table if key not in rules]
+        for key in unknown:
+            yield self._unknown((*path, key), key, rules)
         for key, value in table.items():
             rule = rules.get(key)
             if rule is None:
-                yield self._mistake((*path, key), mark("Line {line} ({entry}): the key “{key}” is unknown."), key=key)
-            elif not rule.fits(value):
+                continue
+            if not rule.fits(value):
                 yield self._mistake((*path, key), mark("Line {line} ({entry}): “{key}” must be {wanted}."), key=key, wanted=Word(rule.wanted))
             elif rule.inside is not None:
                 if isinstance(value, list):
@@ -356,8 +360,15 @@ class _Checker:
                 else:
                     yield from self._keys(value, rule.inside, (*path, key))
         for key, rule in rules.items():
-            if rule.required and key not in table:
+            # Beside an unknown key it is most likely that one, mistyped: its line says more.
+            if rule.required and key not in table and not unknown:
                 yield self._mistake(path, mark("Line {line} ({entry}): the key “{key}” is missing."), key=key)
+
+    def _unknown(self, path: Path, key: str, known: Iterable[str]) -> _Mistake:
+        near = difflib.get_close_matches(key, list(known), n=1)
+        if near:
+            return self._mistake(path, mark("Line {line} ({entry}): the key “{key}” is unknown. Is “{near}” meant?"), key=key, near=near[0])
+        return self._mistake(path, mark("Line {line} ({entry}): the key “{key}” is unknown."), key=key)
 
     def _whole_entry(self, kind: str, entry: Mapping[str, Any], path: Path) -> Iterator[_Mistake]:
         """What only shows when several keys are looked at together."""
@@ -395,17 +406,20 @@ class _Checker:
                 fits, wanted = value in ARCHITECTURES, mark("an architecture that outline.py knows")
             elif key == "tied_embeddings":
                 fits, wanted = isinstance(value, bool), mark("true or false")
+            elif key in _SHAPE_MUST:
+                # Without a layer there is no model; the counts that may differ by layer are judged below.
+                fits, wanted = (_is_count(value) and value > 0) or _is_per_layer(value, shape.get("block_count")), mark("a whole number above zero")
             elif key in _SHAPE_NUMBERS:
                 fits, wanted = _is_count(value) or _is_per_layer(value, shape.get("block_count")), mark("a whole number, or one for each layer")
             else:
                 sound = False
-                yield self._mistake((*path, key), mark("Line {line} ({entry}): the key “{key}” is unknown."), key=key)
+                yield self._unknown((*path, key), key, (*_SHAPE_NUMBERS, "architecture", "tied_embeddings"))
                 continue
             if not fits:
                 sound = False
                 yield self._mistake((*path, key), mark("Line {line} ({entry}): “{key}” must be {wanted}."), key=key, wanted=Word(wanted))
         for key in _SHAPE_MUST:
-            if key not in shape:
+            if key not in shape and sound:
                 sound = False
                 yield self._mistake(path, mark("Line {line} ({entry}): the key “{key}” is missing."), key=key)
         if sound and not _makes_a_header(shape):
