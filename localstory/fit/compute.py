@@ -72,7 +72,8 @@ def graphics_bytes(shape: ModelShape, params: ContextParams, *, backend: str = "
     worst = base + row * (_feed_forward_width(shape) + 2 * wide + max(wide, query))
     if params.flash:
         scratch = _unpacked_bytes(shape, params) if backend in ("cuda", "rocm") else 0
-        worst = max(worst, base + scratch + row * (wide + 2 * query + keys + values))
+        latent = max(shape.heads, default=0) * (shape.key_length + shape.value_length) if shape.is_mla else 0
+        worst = max(worst, base + scratch + row * (wide + max(2 * query, latent) + keys + values))
     else:
         worst = max(worst, base + _scores_bytes(shape, params) + row * (2 * query + 3 * wide + keys + values + _soft_cap_width(shape, query)))
     worst = max(worst, base + _scan_bytes(shape, params), logits_bytes(shape, params) + wide * row)
@@ -115,13 +116,15 @@ def _feed_forward_width(shape: ModelShape) -> int:
 
 
 def _attention_widths(shape: ModelShape) -> tuple[int, int, int]:
-    """Widths of queries, keys and values in the widest layer."""
+    """Widths of queries, keys and values in the widest layer; in latent attention those of the expanded heads."""
+    if shape.is_mla:
+        return max(shape.heads, default=0) * shape.key_length_mla, shape.key_length, 0
     query = keys = values = 0
     for heads, kv, swa in zip(shape.heads, shape.kv_heads, shape.swa, strict=True):
         key, value = (shape.key_length_swa, shape.value_length_swa) if swa else (shape.key_length, shape.value_length)
         if heads * key > query:
             query, keys, values = heads * key, kv * key, kv * value
-    return query, keys, 0 if shape.is_mla else values
+    return query, keys, values
 
 
 def _soft_cap_width(shape: ModelShape, query: int) -> int:

@@ -27,7 +27,9 @@ _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd", 
 """Read row by row: always on the processor. `token_embd_norm` belongs to the first layer's device."""
 _OUTPUT = ("output", "cls", "dense_", "dec.output", "enc.output", "altup_", "fc.", "d2t", "token_embd_norm_out")
 _BLOCK = re.compile(r"(?:blk|dec\.blk|enc\.blk)\.(\d{1,4})\.")
-_UP_OR_DOWN = re.compile(r"blk\.(\d{1,4})\.ffn_(up|down)(_exps)?\.weight$")
+_FEED_FORWARD = re.compile(r"blk\.(\d{1,4})\.ffn_(up|down)(|_exps)\.weight$")
+_BATCH_TOKENS = 512
+"""Tokens of a batch that weights are borrowed for; smaller ones leave smaller holes, which the sums need not know."""
 _EXPERTS = ("_exps.", "_chexps.")
 _NOT_MULTIPLIED = ("token_embd.", "position_embd.", "token_types.", "per_layer_token_embd.", "_norm.", "ssm_conv1d", "shortconv.conv")
 """Weights that are looked up or convolved, never multiplied as a matrix: they are not repacked."""
@@ -56,6 +58,8 @@ class PartWeights:
     borrowed_dense: int = 0
     """Room for the weights that graphics fetches while it computes for this layer, which lives on the processor."""
     borrowed_experts: int = 0
+    borrowed_other: int = 0
+    """The same for all but the feed-forward network."""
 
     def add(self, tensor: Tensor, repacked: bool, experts: bool) -> None:
         size = tensor.size_bytes
@@ -68,6 +72,8 @@ class PartWeights:
             self.dense_bytes += size
             self.dense_repacked += size if repacked else 0
             self.borrowed_dense = max(self.borrowed_dense, borrowed)
+            if ".ffn_" not in tensor.name:
+                self.borrowed_other = max(self.borrowed_other, borrowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,27 +215,36 @@ def _sum_up(tensors: Sequence[Tensor], shape: ModelShape, kinds: frozenset[str])
 
 
 def _borrow(layers: tuple[PartWeights, ...], tensors: Sequence[Tensor], shape: ModelShape) -> None:
-    """Correct what graphics borrows where more than the largest weight has to be there at once."""
+    """Correct what graphics borrows where the largest weight alone is not the answer.
+
+    ggml's allocator puts a fetched weight before the activations that it makes, and into the hole that an earlier one left.
+    """
     if shape.loops > 1:
         for part in layers:
             part.borrowed_dense = part.dense_bytes
         return
-    if shape.architecture not in NOT_GATED:
-        return
-    sizes: dict[tuple[int, bool], dict[str, int]] = {}
+    sizes: dict[tuple[int, str], dict[str, Tensor]] = {}
     for tensor in tensors:
-        found = _UP_OR_DOWN.match(tensor.name)
-        if found and int(found[1]) < len(layers):
-            sizes.setdefault((int(found[1]), bool(found[3])), {})[found[2]] = tensor.size_bytes
-    for (index, experts), pair in sizes.items():
-        up, down = pair.get("up", 0), pair.get("down", 0)
-        # Without a gate the activations lie right behind the place that the first weight left: a larger one doesn't fit there.
-        both = up + down if down > up else max(up, down)
-        part = layers[index]
-        if experts:
-            part.borrowed_experts = max(part.borrowed_experts, both)
+        found = _FEED_FORWARD.match(tensor.name)
+        if found and int(found[1]) < len(layers) and len(tensor.shape) > 1:
+            sizes.setdefault((int(found[1]), found[3]), {})[found[2]] = tensor
+    for (index, experts), parts in sizes.items():
+        if "up" not in parts or "down" not in parts:
+            continue
+        part, up, down = layers[index], parts["up"].size_bytes, parts["down"].size_bytes
+        if shape.architecture in NOT_GATED:
+            # The activations, made in place, lie right behind the hole of the first weight: a larger one doesn't fit into it.
+            needed = up + down if down > up else up
         else:
-            part.borrowed_dense = max(part.borrowed_dense, both)
+            # Gate and up and their activations leave room for the last weight, if it is no larger than they were.
+            width = parts["down"].shape[0] * (max(1, shape.experts_used) if experts else 1)
+            activations = 4 * _BATCH_TOKENS * width
+            hole = up + activations if up >= activations else 2 * activations
+            needed = max(up, down if down > hole else 0)
+        if experts:
+            part.borrowed_experts = needed
+        else:
+            part.borrowed_dense = max(needed, part.borrowed_other)
 
 
 def _kinds(features: tuple[str, ...] | None) -> frozenset[str]:
