@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ def run(_options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         )
     )
     offline = read_settings(home.settings_file).offline
-    checked = check_catalogue(catalogue, Hub(Net(offline=offline)), screen.progress)
+    with closing(Net(offline=offline)) as net:
+        checked = check_catalogue(catalogue, Hub(net), screen.progress)
     why = _tell(checked, screen)
     result: dict[str, Any] = {
         "texts": len(catalogue.texts),
