@@ -93,3 +93,29 @@ def test_of_an_unknown_architecture_or_mix_no_header_is_made() -> None:
     shape = dict((CATALOGUE.text("qwen3-8b") or CATALOGUE.texts[0]).shape or {})
     assert header_from_shape({**shape, "architecture": "newformer"}, "Q4_K_M", 1 << 30) is None
     assert header_from_shape(shape, "X9_Z", 1 << 30) is None
+
+
+PUBLISHED_PARAMETERS = {
+    # As the hub's API counts the weights of the makers' own repositories; the word table once where it is shared.
+    "qwen3-4b-2507": 4_022_468_096, "qwen3-8b": 8_190_735_360, "qwen3-14b": 14_768_307_200, "qwen3-32b": 32_762_123_264, "qwen3-30b-a3b": 30_532_122_624,
+    "qwen2.5-7b": 7_615_616_512, "gpt-oss-20b": 20_914_757_184, "phi-4": 14_659_507_200, "gemma-3-1b": 999_885_952, "starcoder2-7b": 7_173_923_840,
+    "starcoder2-15b-instruct": 15_957_889_024, "smollm2-1.7b": 1_711_376_384, "llama-3.1-8b": 8_030_261_248 + 64, "llama-3.2-3b": 3_212_749_824 + 64,
+}  # fmt: skip
+"""Llama's files hold 64 factors of the rotation more than its makers count."""
+
+
+@pytest.mark.parametrize("entry_id", PUBLISHED_PARAMETERS)
+def test_the_tensors_hold_as_many_numbers_as_the_makers_count(entry_id: str) -> None:
+    entry = CATALOGUE.text(entry_id)
+    assert entry is not None
+    header = header_of(entry)
+    assert header is not None and header.parameters == PUBLISHED_PARAMETERS[entry_id]
+
+
+@pytest.mark.parametrize("entry_id", ["llama-3.1-8b", "llama-3.2-3b", "qwen2.5-7b", "mistral-small-3.2-24b", "qwen3-4b-2507", "qwen3-30b-a3b-2507"])
+def test_every_mix_of_one_repository_leaves_the_same_header(entry_id: str) -> None:
+    """Quantisations of one model share everything but the tensor table, so a wrong type in any mix shows here to the byte."""
+    entry = CATALOGUE.text(entry_id)
+    assert entry is not None and len(entry.files) >= 4
+    lengths = [header.data_offset for file in entry.files if (header := header_of(entry, file)) is not None]
+    assert len(lengths) == len(entry.files) and max(lengths) - min(lengths) < 1024
