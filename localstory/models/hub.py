@@ -79,6 +79,17 @@ class RepoGated(CannotContinue):
         )
 
 
+class RevisionNotFound(CannotContinue):
+    """The repository is there, the branch, tag or commit is not."""
+
+    code = "revision_not_found"
+
+    def __init__(self, repo: str, revision: str) -> None:
+        super().__init__(
+            title=mark("“{repo}” has no revision “{revision}”"), hint=mark("Leave the revision out to take the newest."), repo=repo, revision=revision
+        )
+
+
 class FileNotInRepo(CannotContinue):
     """The repository is there, the file is not."""
 
@@ -172,7 +183,7 @@ class Hub:
         return f"{self.endpoint}/{quote(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}"
 
     def repo(self, name: str, revision: str = "main", *, stop: threading.Event | None = None) -> Repo:
-        """List a repository. Raises RepoNotFound, RepoGated, and NetTrouble."""
+        """List a repository. Raises RepoNotFound, RevisionNotFound, RepoGated, and NetTrouble."""
         try:
             at = "" if revision == "main" else f"/revision/{quote(revision, safe='')}"
             facts, answer = self.net.get_json(f"{self.endpoint}/api/models/{quote(name)}{at}", purpose=LISTING, token=self.token, stop=stop)
@@ -182,7 +193,7 @@ class Hub:
             commit = commit if isinstance(commit, str) and _SHA1.fullmatch(commit) else revision
             files = self._files(name, commit, stop)
         except NetTrouble as error:
-            raise self._meant(name, error) from error
+            raise self._meant(name, revision, error) from error
         card = facts.get("cardData")
         card = card if isinstance(card, dict) else {}
         tags = [tag for tag in _list(facts.get("tags")) if isinstance(tag, str)]
@@ -226,8 +237,10 @@ class Hub:
                 raise BadAnswer(urlsplit(url).hostname or "", mark("Its list goes on at another server."))
         return files
 
-    def _meant(self, name: str, error: NetTrouble) -> CannotContinue:
+    def _meant(self, name: str, revision: str, error: NetTrouble) -> CannotContinue:
         """What an error of a repository's own address means."""
+        if error.server_code == "RevisionNotFound":
+            return RevisionNotFound(name, revision)
         page = f"{self.endpoint}/{name}"
         if error.server_code == "GatedRepo" or (isinstance(error, Forbidden) and error.server_code != "RepoNotFound"):
             return RepoGated(name, page)

@@ -119,6 +119,7 @@ def near_names(name: str, titles: Sequence[str]) -> list[str]:
 _PART_NAME = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 # The names of llama.cpp's file types, as publishers write them: Q4_K_M, IQ3_XXS, UD-Q4_K_XL, fp16, MXFP4_MOE.
 _QUANTISATION = re.compile(r"(?:^|[-._/ ])((?:UD-)?(?:I?Q[1-8](?:_[0-9A-Z]+)*|TQ[12]_0|BF16|FP?16|FP?32|MXFP4(?:_MOE)?|NVFP4))(?=[-._/ ]|$)", re.IGNORECASE)
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
@@ -187,7 +188,7 @@ def parse_hub_name(text: str) -> HubName | None:
     parts = text.split("/")
     head, file = "/".join(parts[:2]), "/".join(parts[2:])
     head, _at, revision = head.partition("@")
-    if not _REPO.fullmatch(head) or ".." in head or (file and not is_safe_inside(file)) or (revision and not re.fullmatch(r"[\w.-]{1,100}", revision)):
+    if not _REPO.fullmatch(head) or ".." in head or (file and not is_safe_inside(file)) or (revision and not _REVISION.fullmatch(revision)):
         return None
     return HubName(head, file, revision or "main")
 
@@ -216,6 +217,8 @@ def parse_hub_address(url: str, endpoints: Sequence[str]) -> HubName | None:
             return None
         if len(parts) == 2:
             return HubName("/".join(parts))
+        if len(parts) < 4 or not _REVISION.fullmatch(parts[3]):
+            return None
         if parts[2] in ("blob", "resolve", "raw") and len(parts) > 4 and is_safe_inside("/".join(parts[4:])):
             return HubName("/".join(parts[:2]), "/".join(parts[4:]), parts[3])
         return HubName("/".join(parts[:2]), revision=parts[3]) if parts[2] == "tree" and len(parts) == 4 else None

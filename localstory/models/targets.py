@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from localstory.errors import BadRequest, CannotContinue, mark
+from localstory.errors import BadRequest, CannotContinue, FileTrouble, mark
 from localstory.gguf.header import BadGguf, Header, check_file, read_header
 from localstory.gguf.stripped import StrippedModel, join_headers, strip, strip_files
 from localstory.models.hub import DEFAULT_ENDPOINT, FileNotInRepo, Hub, HubFile, HubModel, Repo, listed
@@ -304,14 +304,25 @@ def _from_ollama(model: OllamaModel) -> FitTarget:
 
 
 def _read_here(target: FitTarget) -> TargetHeader:
+    """Raises FileTrouble, BadGguf."""
     headers = [check_file(target.paths[0])]
     stripped = strip_files(target.paths)
-    sizes = [path.stat().st_size for path in target.paths]
-    for path, size in zip(target.paths[1:], sizes[1:], strict=True):
-        # Not check_file: only the first part says what kind of model it is.
-        with open(path, "rb") as file:
-            headers.append(read_header(file, file_bytes=size))
-    size = sum(sizes)
+    try:
+        size = target.paths[0].stat().st_size
+        for path in target.paths[1:]:
+            # Not check_file: only the first part says what kind of model it is.
+            with open(path, "rb") as file:
+                part_size = path.stat().st_size
+                headers.append(read_header(file, file_bytes=part_size))
+                size += part_size
+    except OSError as error:
+        raise FileTrouble(
+            title=mark("The model file can't be opened"),
+            detail=mark("{path}: {reason}."),
+            hint=mark("Check that the file is there and that you may read it."),
+            path=str(target.paths[0]),
+            reason=error.strerror or str(error),
+        ) from error
     return TargetHeader(replace(target, size_bytes=size), join_headers(headers), stripped, size, 0, 0, target.paths[0])
 
 
