@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from localstory.engines.base import TextEngine
 from localstory.engines.registry import open_text_engine
 from localstory.engines.text.devices import machine_now
 from localstory.engines.text.llama_cpp import Measured
+from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.fit.budget import budget_of
 from localstory.fit.check import cards_of
@@ -25,7 +27,7 @@ from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
 from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
-from localstory.runtime import Runtime
+from localstory.runtime import Job, Runtime
 from localstory.settings import Settings, read_settings, write_settings
 
 log = logging.getLogger(__name__)
@@ -43,10 +45,10 @@ class App:
         self._closed = False
         self._database = Database(home.database)
         self.chats = Chats(self._database, self.hub)
-        """`await chats.open()` first; it needs the right to write (`open_app(writes=True)`)."""
+        """`await open_data()` first; it needs the right to write (`open_app(writes=True)`)."""
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
-        """What loads and replies took on this machine; `take_in_measurements` once the chats are open."""
+        """What loads and replies took on this machine."""
         self.net = Net(offline=lambda: self.settings.offline)
         self.fitting = Fitting(home, self.net)
         self._machine: Machine | None = None
@@ -62,6 +64,9 @@ class App:
 
     def text_engine(self, model: TextModel) -> TextEngine:
         """The engine for a model; the same one as long as the app is open. It loads itself at the first need."""
+        if self._machine is None:
+            # What is learnt from a reply is what we would have said beside it; nothing is measured for that.
+            self.runtime.start("", self._look_around)
         if model.path not in self._text_engines:
             self._text_engines[model.path] = open_text_engine(model.path, title=model.title, on_measured=self._keep)
         return self._text_engines[model.path]
@@ -76,9 +81,17 @@ class App:
         self._machine = await machine_now(self.home, again=again)
         return self._machine
 
-    def take_in_measurements(self) -> int:
-        """Take what other processes measured into the database. After `chats.open`; some milliseconds, off the Qt thread."""
-        return self.records.take_in()
+    async def _look_around(self, _job: Job[None]) -> None:
+        if self._machine is None:
+            self._machine = await machine_now(self.home, measure=False)
+
+    async def open_data(self) -> None:
+        """Open the database and take in what other processes measured. Raises DatabaseTrouble."""
+        await self.chats.open()
+        try:
+            await asyncio.to_thread(self.records.take_in)
+        except (CannotContinue, OSError) as trouble:
+            log.warning("measurements were not taken in: %s", trouble)
 
     def _keep(self, seen: Measured) -> None:
         """A load or reply has ended: keep what it took, beside what we would have said."""

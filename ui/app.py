@@ -107,7 +107,7 @@ class Window:
         self.bridge = Bridge(app)
         self.window = MainWindow(self.bridge, self.wear)
         application.styleHints().colorSchemeChanged.connect(self._system_look_changed)
-        self.bridge.start("", lambda _job: app.chats.open(), on_end=self._chats_opened)
+        self.bridge.start("", lambda _job: app.open_data(), on_end=self._chats_opened)
         # After the first picture: what is imported on another thread takes the processor away from this one.
         self._warmer = QTimer(self.bridge)
         self._warmer.setSingleShot(True)

@@ -92,7 +92,7 @@ class _Sum:
         placement = self.placement(params) if placement is None else placement
         seen, calibration = self.measured(self.subject, params, placement)
         computed = self.need(params, placement)
-        need = seen or need or computed
+        need = with_overhead(seen, computed) if seen is not None else need or computed
         rate = speed(self.subject.header, self.shape, params, placement, self.machine, self.cards(placement), calibration=calibration)
         decided = verdict(self.shape, placement, need, self.budget, rate)
         return FitReport(

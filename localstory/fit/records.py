@@ -86,13 +86,14 @@ def need_of(measurement: Measurement) -> MemoryNeed | None:
 
 
 def calibration_of(replies: Sequence[Measurement]) -> Calibration | None:
-    """The running median of measured / predicted over the last replies; None without any."""
+    """The running median of measured / predicted over the last replies; None below two."""
     ratios = []
     for reply in replies:
         seen, predicted = reply.figures.get("generate_tps"), reply.figures.get("predicted_tps")
         if isinstance(seen, (int, float)) and isinstance(predicted, (int, float)) and predicted > 0 and _GUARD[0] <= seen / predicted <= _GUARD[1]:
             ratios.append(seen / predicted)
-    return Calibration(statistics.median(ratios), len(ratios)) if ratios else None
+    # One reply alone may have met a busy machine.
+    return Calibration(statistics.median(ratios), len(ratios)) if len(ratios) >= 2 else None
 
 
 class Records:

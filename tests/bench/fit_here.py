@@ -23,7 +23,7 @@ from localstory.engines.base import Reply, Sampling, TextRequest
 from localstory.engines.text.llama_cpp import LlamaCppEngine, engine_params
 from localstory.fit.context_params import LoadSettings
 from localstory.fit.dry_run import DryRunner
-from localstory.fit.estimate import ON_PROCESSOR, formula_need
+from localstory.fit.estimate import ENGINE_PROCESS_BYTES, ON_PROCESSOR, formula_need
 from localstory.fit.rehearsal import rehearse
 from localstory.fit.shape import shape_of
 from localstory.gguf.stripped import strip_files
@@ -31,7 +31,7 @@ from localstory.hardware.probe import processor
 from tests.conftest import installed_file
 
 PROMPT, NEW_TOKENS = "The quick brown fox jumps over the lazy dog. " * 51, 128
-CONTEXT = 2048
+CONTEXT = 4096
 
 
 def gemma(folder: Path) -> Path:
@@ -46,7 +46,6 @@ def gemma(folder: Path) -> Path:
 async def reply(engine: LlamaCppEngine) -> Reply:
     """512 tokens in, 128 out."""
     found: Reply | None = None
-    # One word that keeps the end away, so that 128 tokens are written whatever the model would like.
     request = TextRequest(prompt=PROMPT, max_tokens=NEW_TOKENS, sampling=Sampling(seed=1))
     async with contextlib.aclosing(engine.reply(request)) as events:
         async for event in events:
@@ -78,7 +77,7 @@ async def memory(model: Path) -> dict[str, float]:
     finally:
         await engine.close()
     return {
-        "grown": grown, "predicted": need.resident_bytes, "overhead": computed.overhead_bytes, "weights": need.weights_bytes, "repacked": need.repacked_bytes,
+        "grown": grown, "predicted": need.resident_bytes + computed.overhead_bytes - ENGINE_PROCESS_BYTES, "overhead": computed.overhead_bytes, "weights": need.weights_bytes, "repacked": need.repacked_bytes,
         "kv": need.kv_bytes, "compute": need.compute_bytes, "idle": idle, "uss": full.uss, "tokens": answer.usage.generated_tokens,
     }  # fmt: skip
 
@@ -129,7 +128,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("   ", {key: round(value / 2**20, 1) if key != "tokens" else value for key, value in found.items()})
         elif isinstance(found, list):
             ratios = [rehearsed / real for rehearsed, real in found]
-            print(f"{name}: rehearsed / real {statistics.median(ratios):.3f} (median of {len(ratios)} pairs, bar 0.90 to 1.10)", [f"{a:.1f}/{b:.1f}" for a, b in found])
+            print(
+                f"{name}: rehearsed / real {statistics.median(ratios):.3f} (median of {len(ratios)} pairs, bar 0.90 to 1.10)",
+                [f"{a:.1f}/{b:.1f}" for a, b in found],
+            )
     return 0
 
 

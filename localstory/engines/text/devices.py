@@ -66,17 +66,17 @@ async def ask_devices(jobs_folder: Path | None = None) -> InstalledEngine:
     return engine
 
 
-async def machine_now(home: Home, *, again: bool = False) -> Machine:
+async def machine_now(home: Home, *, again: bool = False, measure: bool = True) -> Machine:
     """This computer as the fit check wants it: with the speed of its memory, and what the engine can use of it.
 
     The memory's speed is measured once, which takes about a second, and kept in the cache for 30 days; `again` measures
-    anew. The engine is asked for its devices only when its build could have any beside the processor.
+    anew, and without `measure` an unknown speed stays unknown. The engine is asked for its devices only when its build could have any beside the processor.
     """
     machine = await asyncio.to_thread(probe, home.models)
     kept = home.cache / "memory-speed.json"
     about = f"{machine.cpu.name} {machine.memory.total_bytes} {worker_threads()}"
     rate = None if again else await asyncio.to_thread(_kept_rate, kept, about)
-    if rate is None:
+    if rate is None and measure:
         rate = await asyncio.to_thread(lambda: measure_read(threads=worker_threads(), available_bytes=machine.memory.available_bytes))
         if rate is not None:
             await asyncio.to_thread(_keep_rate, kept, about, rate)

@@ -124,7 +124,13 @@ def test_three_replies_of_a_model_make_its_speed_measured_and_others_only_correc
 def test_what_a_processor_taught_says_nothing_of_a_graphics_card(tmp_path: Path, database: Database) -> None:
     records = Records(database, tmp_path / "inbox")
     records.add(reply(8.0, 10.0))
+    records.add(reply(8.0, 10.0))
+    assert records(SUBJECT, PARAMS, ON_PROCESSOR)[1] is not None
     assert records(SUBJECT, PARAMS, Placement((GraphicsSlot("GPU0", "cuda"),), 33))[1] is None
+
+
+def test_one_reply_alone_teaches_nothing() -> None:
+    assert calibration_of([reply(3.0, 10.0)]) is None
 
 
 def test_a_reply_that_was_far_off_teaches_nothing() -> None:
