@@ -26,7 +26,7 @@ LICENCES: dict[str, str] = {
     "llama3.2": "Llama 3.2 Community License", "llama3.3": "Llama 3.3 Community License", "lfm1.0": "LFM Open License 1.0",
     "qwen-research": "Qwen Research License", "bigcode-openrail-m": "BigCode OpenRAIL-M", "bigscience-openrail-m": "BigScience OpenRAIL-M",
     "creativeml-openrail-m": "CreativeML OpenRAIL-M", "openrail++": "OpenRAIL++", "stabilityai-community": "Stability AI Community License",
-    "seallms": "SeaLLMs Terms of Use", "unknown": "not told",
+    "seallms": "SeaLLMs Terms of Use", "public-domain": "Public domain", "jenny-dioco": "Jenny (Dioco) licence", "unknown": "not told",
 }  # fmt: skip
 """SPDX names, and the hub's own where SPDX has none -> the licence as people know it."""
 
@@ -300,10 +300,9 @@ def checked_tables(text: str, name: str) -> Table:
         raise BadCatalogue(name, line, "", mark("Line {line} is not TOML: {what}."), what=re.sub(r" \(at .*", "", str(error))) from error
     except RecursionError as error:
         raise BadCatalogue(name, 1, "", mark("It is nested too deeply to be a list of models.")) from error
-    lines = lines_of(text)
-    mistakes = sorted(_Checker(lines).mistakes(content), key=lambda mistake: mistake.line)
-    if mistakes:
-        first = mistakes[0]
+    if any(True for _mistake in _Checker({}).mistakes(content)):
+        # The lines are looked up only now: a sound list, the usual case, is read at every start.
+        first = min(_Checker(lines_of(text)).mistakes(content), key=lambda mistake: mistake.line)
         raise BadCatalogue(name, first.line, first.entry, first.reason, **first.values)
     return Table(content)
 
