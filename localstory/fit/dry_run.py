@@ -189,6 +189,8 @@ def _in_words(failure: WorkFailed) -> CannotContinue:
             return NoSparseFiles(str(values.get("folder") or values.get("path", "")), reason)
         case "no_device":
             return NotPlanned(mark("This build of the engine can't use {device}."), device=str(values.get("device", "")))
+        case "not_loaded":
+            return NotPlanned(mark("The engine stopped in between."))
         case "out_of_memory":
             return NotPlanned(mark("There was not enough memory to plan it."))
         case "no_context" if "failed to allocate" in reason:

@@ -80,10 +80,10 @@ class HeaderCache:
         return model
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()}.header"
+        return self._folder / f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()}.stripped"
 
     def _remove_oldest(self) -> None:
-        entries = list(self._folder.glob("*.header"))
+        entries = list(self._folder.glob("*.stripped"))
         if len(entries) > _ENTRIES:
             for path in sorted(entries, key=lambda one: one.stat().st_mtime)[: len(entries) - _ENTRIES + _ENTRIES // 10]:
                 path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned, repacki
 from localstory.fit.engine_log import MIB, memory_need, read_log
 from localstory.fit.estimate import GraphicsSlot, Placement
 from localstory.gguf.stripped import StrippedModel, strip, strip_files, strip_header, take_apart
-from tests.fakes.gguf_files import STRING, U32, gguf, pair, tensor
+from tests.fakes.gguf_files import I32, STRING, U16, U32, gguf, pair, tensor
 from tests.fakes.model_headers import model as made
 
 CASES = Path(__file__).parents[2] / "data" / "fit" / "memory.csv"
@@ -141,6 +141,21 @@ async def test_a_stripped_header_plans_as_the_whole_one_does(name: str, runner: 
     for kv_type in ("f16", "q8_0"):
         settings = replace(PLAIN, type_k=kv_type, type_v=kv_type)
         assert await runner.need(small, settings) == await runner.need(whole, settings)
+
+
+async def test_a_split_model_is_planned_as_the_whole_one(runner: DryRunner) -> None:
+    whole = made("qwen3-0.6b")
+    parts = []
+    for number, tensors in enumerate((whole.tensors[:100], whole.tensors[100:101], whole.tensors[101:])):
+        raw = take_apart(BytesIO(replace(whole, tensors=tensors, metadata=whole.metadata if number == 0 else {}).header_bytes()))
+        facts = [pair("split.no", U16, number), pair("split.count", U16, 3), pair("split.tensors.count", I32, len(whole.tensors))]
+        names = ("split.no", "split.count", "split.tensors.count")
+        parts.append(strip(replace(raw, pairs={**raw.pairs, **dict(zip(names, facts, strict=True))})))
+    split = StrippedModel(tuple(parts))
+    assert await runner.need(split, PLAIN) == await runner.need(stripped("qwen3-0.6b"), PLAIN)
+    missing = StrippedModel((parts[0], parts[1], replace(parts[2], header=parts[2].header, data_bytes=0)))
+    with pytest.raises(EngineRefuses, match="not within the file bounds"):
+        await runner.need(missing, PLAIN)
 
 
 async def test_flash_attention_auto_is_what_the_engine_then_uses(runner: DryRunner) -> None:
