@@ -131,4 +131,8 @@ class Bridge(QObject):
 
 def _is_there(receiver: Callable[..., object]) -> bool:
     owner = getattr(receiver, "__self__", None)
-    return not isinstance(owner, QObject) or shiboken6.isValid(owner)
+    if not isinstance(owner, QObject):
+        return True
+    # A room's widgets may go before the room itself: when the window closes, or is built anew in another language.
+    place = getattr(owner, "place", None) if shiboken6.isValid(owner) else None
+    return shiboken6.isValid(owner) and (place is None or shiboken6.isValid(place))

@@ -53,10 +53,7 @@ def _bar(name: str, devices: list[DeviceNeed], budget: int | None) -> Bar:
     if budget is None:
         return Bar(name, parts, None, "", size(total), _("{device}: {total}. {parts}.").format(device=name, total=size(total), parts=listed))
     told = _("{total} of {budget}").format(total=size(total), budget=size(budget))
-    if total > budget:
-        line = _("{size} too much").format(size=size(total - budget))
-    else:
-        line = _("room for {size} more").format(size=size(budget - total))
+    line = _("{size} too much").format(size=size(total - budget)) if total > budget else _("room for {size} more").format(size=size(budget - total))
     return Bar(name, parts, float(budget), line, told, _("{device}: {total}, {room}. {parts}.").format(device=name, total=told, room=line, parts=listed))
 
 
@@ -69,9 +66,9 @@ def length_words(tokens: int, tokens_per_word: Mapping[str, float]) -> str:
     return _("{length}, about {pages}").format(length=told, pages=ngettext("{count} page", "{count} pages", round(pages)).format(count=number(_rounded(pages))))
 
 
-def _rounded(pages: float) -> float:
+def _rounded(pages: float) -> int:
     """An estimate is told with two digits."""
-    step = 10 ** max(0, len(str(int(pages))) - 2)
+    step: int = 10 ** max(0, len(str(int(pages))) - 2)
     return round(pages / step) * step
 
 

@@ -69,9 +69,9 @@ def headline(seen: Overview) -> tuple[str, str]:
 
 def billions(count: float) -> str:
     """ "8 billion parameters", "135 million parameters"."""
-    if count < 1:
+    if count < 0.9995:
         return _("{count} million parameters").format(count=number(count * 1000))
-    return _("{count} billion parameters").format(count=number(count, 1 if count % 1 else 0))
+    return _("{count} billion parameters").format(count=number(count, 1 if abs(count - round(count)) >= 0.05 else 0))
 
 
 def _holds(budget_bytes: int) -> float:

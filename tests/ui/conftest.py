@@ -95,6 +95,12 @@ class Opened:
         return self.open(settings)
 
 
+@pytest.fixture(autouse=True)
+def quick_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every window has a new home, and would measure the memory anew for half a second on all cores. The rate is this machine's usual one."""
+    monkeypatch.setattr("localstory.engines.text.devices.measure_read", lambda **_options: 30.0)
+
+
 @pytest.fixture
 def opened(qtbot: QtBot, home: Path) -> Iterator[Opened]:
     made = Opened(qtbot, home)

@@ -1,14 +1,24 @@
-"""What the room of models shows: the language models and voices on this computer. Pure, no Qt."""
+"""What the room of models shows: models on this computer and models to get, each with whether it runs here. Pure, no Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from localstory.fit.check import Measured, formula_report
+from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH, LoadSettings
+from localstory.fit.overview import billions
+from localstory.fit.report import FitReport, tokens_short
+from localstory.gguf.header import BadGguf
+from localstory.hardware.machine import Machine
 from localstory.models.library import TextModel, Voice
-from localstory.words import _, mark, ngettext, number, size, tell
+from localstory.models.recommend import Candidate, Pick, worth
+from localstory.words import _, language, mark, ngettext, number, size, tell
+from ui import fit_values
+from ui.widgets.values import Badge, Bar, context_steps
 
 _LANGUAGES = {"en": mark("English"), "vi": mark("Vietnamese")}
+SHORTEST_CONTEXT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,157 @@ class Row:
     path: str
     chosen: bool = False
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All files of one model on this machine, the one to take first."""
+
+    id: str
+    """The model's id in the catalogue, or its path."""
+    picks: tuple[Pick, ...]
+
+    @property
+    def best(self) -> Pick:
+        return self.picks[0]
+
+    def path(self) -> str:
+        """Its file on this computer; "" when it is not here."""
+        return next((pick.candidate.source for pick in self.picks if pick.candidate.on_disk), "")
+
+
+@dataclass(frozen=True, slots=True)
+class FitRow:
+    """A model in the list: whether it runs here, and one reason."""
+
+    id: str
+    title: str
+    facts: str
+    badge: Badge
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A quantisation in the table of an opened model."""
+
+    source: str
+    quantisation: str
+    size: str
+    quality: str
+    speed: str
+    badge: Badge
+
+
+@dataclass(frozen=True, slots=True)
+class Closely:
+    """One file at one context length."""
+
+    badge: Badge
+    why: str
+    bars: tuple[Bar, ...]
+    speed: str
+    method: str
+    sum_lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What takes longer to work out for a file: the longest context that fits, and what would help."""
+
+    source: str
+    fits_up_to: int | None
+    suggestions: tuple[str, ...]
+
+
+def check_all(candidates: Sequence[Candidate], machine: Machine, measured: Measured) -> list[Checked]:
+    """Every candidate on this machine, by model, best first; a millisecond or two each, so call it in a thread."""
+    by_model: dict[str, list[Pick]] = {}
+    for candidate in candidates:
+        try:
+            report = formula_report(candidate.subject, machine, measured=measured, brief=True)
+        except BadGguf:
+            continue  # its row in the list of files says what is wrong with it
+        by_model.setdefault(candidate.model, []).append(Pick(candidate, report, worth(candidate, report)))
+    found = [Checked(model, tuple(sorted(picks, key=_rank))) for model, picks in by_model.items()]
+    wanted = language()
+    return sorted(found, key=lambda one: (wanted not in one.best.candidate.languages, *_rank(one.best)))
+
+
+def _rank(pick: Pick) -> tuple[bool, float, bool, int]:
+    runs = pick.report.verdict.runs
+    # What does not run is sorted by how little is missing.
+    size_bytes = pick.candidate.subject.file_size_bytes
+    return not runs, -pick.worth if runs else 0.0, not pick.candidate.on_disk, size_bytes if not runs else -size_bytes
+
+
+def fit_row(checked: Checked) -> FitRow:
+    """A model of the catalogue, as the file to take."""
+    best = checked.best
+    candidate, report = best.candidate, best.report
+    facts = [billions(candidate.parameters / 1e9), candidate.subject.quantisation_name, size(candidate.subject.file_size_bytes), candidate.licence]
+    return FitRow(checked.id, candidate.title, " · ".join(fact for fact in facts if fact), fit_values.badge(report.verdict), report.verdict.why())
+
+
+def file_rows(checked: Checked) -> list[FileRow]:
+    """The quantisations, largest first."""
+    picks = sorted(checked.picks, key=lambda pick: -pick.candidate.subject.file_size_bytes)
+    return [
+        FileRow(
+            pick.candidate.source,
+            pick.candidate.subject.quantisation_name,
+            size(pick.candidate.subject.file_size_bytes),
+            _(pick.candidate.quality_words) if pick.candidate.quality_words else "",
+            fit_values.speed_words(pick.report.speed) if pick.report.verdict.runs else "",
+            fit_values.badge(pick.report.verdict),
+        )
+        for pick in picks
+    ]
+
+
+def closely(candidate: Candidate, machine: Machine, context_length: int, measured: Measured) -> Closely:
+    """One file at one context length, by the formulas: some milliseconds, quick enough for a slider."""
+    report = formula_report(candidate.subject, machine, LoadSettings(context_length=context_length), measured=measured, brief=True)
+    return Closely(
+        fit_values.badge(report.verdict),
+        report.verdict.why(),
+        fit_values.bars(report),
+        fit_values.speed_words(report.speed),
+        fit_values.method_words(report.need.method),
+        tuple(report.sum_lines()),
+    )
+
+
+def reach(candidate: Candidate, machine: Machine, measured: Measured, siblings: Sequence[Candidate]) -> Reach:
+    """How far the context goes and what would help. Tens of milliseconds: in a thread."""
+    subjects = [one.subject for one in siblings if one.model == candidate.model]
+    report = formula_report(candidate.subject, machine, siblings=subjects, measured=measured)
+    return Reach(candidate.source, report.max_context or None, tuple(one.text() for one in report.suggestions[:3]))
+
+
+def steps(report: FitReport, fits_up_to: int | None) -> tuple[int, ...]:
+    """Stops of the context slider: powers of two, the most the model was made for, and the most that fits."""
+    most = report.shape.context_length or max(DEFAULT_CONTEXT_LENGTH, fits_up_to or 0)
+    return context_steps(SHORTEST_CONTEXT, most, fits_up_to)
+
+
+def length_words(candidate: Candidate, tokens: int) -> str:
+    """ "8,192 tokens, about 20 pages"."""
+    return fit_values.length_words(tokens, candidate.subject.tokens_per_word)
+
+
+def short_length(tokens: int) -> str:
+    """ "8k"."""
+    return tokens_short(tokens)
+
+
+def of_path(checked: Sequence[Checked], path: str) -> Checked | None:
+    """The check of the file that is on this computer, with that file first."""
+    for one in checked:
+        for pick in one.picks:
+            if pick.candidate.on_disk and pick.candidate.source == path:
+                return replace(one, picks=(pick, *(other for other in one.picks if other is not pick)))
+    return None
 
 
 def model_rows(models: Sequence[TextModel], chosen: str) -> list[Row]:
