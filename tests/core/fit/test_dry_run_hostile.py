@@ -8,6 +8,7 @@ import io
 import math
 import random
 import struct
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -21,6 +22,7 @@ from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned
 from localstory.fit.need import MemoryNeed
 from localstory.gguf.header import BadGguf
 from localstory.gguf.stripped import RawHeader, StrippedHeader, StrippedModel, strip, strip_files, strip_header, take_apart
+from tests.conftest import is_gone
 from tests.core.fit.test_dry_run import PLAIN
 from tests.fakes.gguf_files import F32, STRING, U32, gguf, pair, tensor
 from tests.fakes.model_headers import model as made
@@ -229,3 +231,35 @@ async def test_questions_at_once_are_answered_each_by_its_own(tmp_path: Path) ->
         assert together == alone and len(set(alone)) == len(asked)
     finally:
         await runner.close()
+
+
+_ASK_AND_WAIT = """
+import asyncio, sys
+from pathlib import Path
+from localstory.fit.dry_run import DryRunner
+from localstory.gguf.stripped import strip_files
+from tests.conftest import is_gone
+from tests.core.fit.test_dry_run import PLAIN
+
+async def main():
+    runner = DryRunner(Path(sys.argv[2]))
+    await runner.need(strip_files([Path(sys.argv[1])]), PLAIN)
+    print(runner._child.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_parent_killed_at_once_leaves_neither_child_nor_file(tmp_path: Path, smollm2: Path) -> None:
+    jobs = tmp_path / "việc 🐉"
+    jobs.mkdir()
+    command = [sys.executable, "-c", _ASK_AND_WAIT, str(smollm2), str(jobs)]
+    parent = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    assert list(jobs.rglob("*.gguf"))
+    parent.kill()
+    await parent.wait()
+    assert await is_gone(child, within_seconds=10)
+    assert not list(jobs.rglob("*"))
