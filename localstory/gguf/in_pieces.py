@@ -3,12 +3,14 @@
 The vocabulary is most of a header (6.5 of 6.6 MB in Gemma 3), and the same in every quantisation of a model. Where a
 sibling's `Layout` is known, its big arrays (same key, same kind, same count) are taken to be as long here, and the source
 is told to `seek` over them. What follows must be the sibling's next fact: a wrong guess is noticed there, as `NotAlike`.
+A repository may hold several models, so several layouts may be known.
 """
 
 from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -82,15 +84,18 @@ def runs(places: tuple[Place, ...]) -> list[range]:
     return found
 
 
-def read_in_pieces(source: BinaryIO, known: Layout | None = None, *, file_bytes: int | None = None) -> HeaderInPieces:
-    """Read a header from the start of `source`, which needs `read` and, when `known` is given, `seek` forward.
+def read_in_pieces(
+    source: BinaryIO, known: Sequence[Layout] = (), *, file_bytes: int | None = None, on_sibling: Callable[[Layout], None] = lambda _layout: None
+) -> HeaderInPieces:
+    """Read a header from the start of `source`, which needs `read` and, when something is `known`, `seek` forward.
 
-    Raises NotAlike when `known` does not describe it; NotGguf, BadGguf, and whatever the source raises.
+    `on_sibling` is told which of the known layouts is gone by, before the first jump.
+    Raises NotAlike when layouts are known and none describes it; NotGguf, BadGguf, and whatever the source raises.
     """
-    walk = _Walk(HeaderReader(source), known)
+    walk = _Walk(HeaderReader(source), known, on_sibling)
     try:
         return walk.all(file_bytes)
-    except (BadGguf, struct.error) as error:
+    except BadGguf as error:
         if walk.jumped_bytes:
             raise NotAlike from error
         raise
@@ -112,14 +117,15 @@ def _together(raw: RawHeader) -> bytes:
 class _Walk:
     """One way through a header."""
 
-    def __init__(self, reader: HeaderReader, known: Layout | None) -> None:
+    def __init__(self, reader: HeaderReader, known: Sequence[Layout], on_sibling: Callable[[Layout], None]) -> None:
         self.reader = reader
         self.jumped_bytes = 0
         self._pairs: dict[str, bytes] = {}
         self._places: list[Place] = []
-        self._known = known.places if known is not None else ()
-        self._run_at = {run.start: run for run in runs(self._known)}
-        self._index = {place.key: index for index, place in enumerate(self._known)}
+        self._siblings = list(known)
+        self._is_free = not known
+        """Nothing is known, so everything may be read."""
+        self._on_sibling = on_sibling
         self._expected = ""
         """The key that must come now, after a jump; "" when any may."""
 
@@ -176,16 +182,25 @@ class _Walk:
     def _big(self, key: str, start: int, inner: int, count: int) -> None:
         """A big array: read over, or jumped over together with those that follow it in the sibling."""
         reader = self.reader
-        index = self._index.get(key, -1)
-        run = self._run_at.get(index)
-        there = self._known[index] if run is not None else None
-        if run is None or there is None or (there.kind, there.count) != (inner, count):
-            reader.pass_array(inner, count)
-            self._places.append(Place(key, start, reader.position, inner, count))
-            return
-        shift = start - there.start
-        end = self._known[run.stop - 1].end + shift
-        self._places.extend(Place(place.key, place.start + shift, place.end + shift, place.kind, place.count) for place in self._known[run.start : run.stop])
+        for sibling in self._siblings:
+            for run in runs(sibling.places):
+                there = sibling.places[run.start]
+                if (there.key, there.kind, there.count) == (key, inner, count):
+                    self._jump(start, sibling, run)
+                    return
+        if not self._is_free and count * 8 >= _WORTH_JUMPING_BYTES:
+            raise NotAlike
+        reader.pass_array(inner, count)
+        self._places.append(Place(key, start, reader.position, inner, count))
+
+    def _jump(self, start: int, sibling: Layout, run: range) -> None:
+        if len(self._siblings) > 1 or not self.jumped_bytes:
+            self._siblings = [sibling]
+            self._on_sibling(sibling)
+        known, reader = sibling.places, self.reader
+        shift = start - known[run.start].start
+        end = known[run.stop - 1].end + shift
+        self._places.extend(replace(place, start=place.start + shift, end=place.end + shift) for place in known[run.start : run.stop])
         self.jumped_bytes += end - reader.position
         reader.jump(end - reader.position)
-        self._expected = self._known[run.stop].key if run.stop < len(self._known) else ""
+        self._expected = known[run.stop].key if run.stop < len(known) else ""

@@ -188,7 +188,7 @@ def _size_of_parts(path: Path, header: Header) -> int:
     for number in range(1, header.part[1] + 1):
         part = path.with_name(f"{path.name[: name.start()]}-{number:05d}-of-{name[2]}.gguf")
         if not part.is_file():
-            raise BadGguf(mark("The model comes in {count} files, and {file} is missing."), count=header.part[1], file=part.name)
+            raise BadGguf(mark("The model comes in {count} files, and {missing} is missing."), count=header.part[1], missing=part.name)
         total += _size_bytes(part)
     return total
 

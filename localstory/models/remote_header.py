@@ -100,9 +100,9 @@ class RemoteHeader:
 class RangeFile(io.RawIOBase):
     """Reads a remote file from its start, in growing pieces, and keeps them. Not for more than a header: 64 MiB at most."""
 
-    def __init__(self, net: Net, file: RemoteFile, wanted: Sequence[tuple[int, int]] = (), stop: threading.Event | None = None) -> None:
+    def __init__(self, net: Net, file: RemoteFile, stop: threading.Event | None = None) -> None:
         self._net, self._file, self._stop = net, file, stop
-        self._wanted = list(wanted)
+        self._wanted: list[tuple[int, int]] = []
         self._pieces: list[tuple[int, bytes]] = []
         self._at = 0
         self._next_bytes = _FIRST_BYTES
@@ -128,6 +128,10 @@ class RangeFile(io.RawIOBase):
     def restart(self) -> None:
         """Read from the start again, without a plan; what is here already is not fetched twice."""
         self._at, self._wanted = 0, []
+
+    def plan(self, stretches: Sequence[tuple[int, int]]) -> None:
+        """Which stretches will be wanted: each is fetched at once, and no more."""
+        self._wanted = list(stretches)
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, at least one unless the file ends. Raises NetTrouble, BadGguf beyond 64 MiB."""
@@ -223,41 +227,49 @@ def read_remote_headers(
     """
     results: list[RemoteHeader | CannotContinue | None] = [None] * len(files)
     shelf = _Shelf(cache)
-    known: dict[str, tuple[Layout, Path | None]] = {}
+    siblings: dict[str, list[tuple[Layout, Path | None]]] = {}
+    sources = [RangeFile(net, file, stop) for file in files]
 
     def keep(index: int, result: RemoteHeader | CannotContinue) -> None:
         results[index] = result
-        if isinstance(result, RemoteHeader) and _has_vocabulary(result.layout) and files[index].family not in known:
-            known[files[index].family] = result.layout, result.whole_header
+        if isinstance(result, RemoteHeader) and not result.shared_bytes and _has_vocabulary(result.layout):
+            siblings.setdefault(files[index].family, []).append((result.layout, result.whole_header))
         if on_read is not None:
             on_read(index, result)
 
-    def read(index: int) -> None:
+    def read(index: int, known: Sequence[tuple[Layout, Path | None]]) -> None:
         try:
-            layout, whole = known.get(files[index].family, (None, None))
-            keep(index, _read(files[index], net, shelf, layout, whole, stop))
+            keep(index, _read(files[index], sources[index], shelf, known))
+        except NotAlike:
+            return
         except CannotContinue as error:
             keep(index, error)
+
+    def nobody_answers() -> None:
+        """Where nobody answers for one file of a family, nobody does for the others: don't wait for each."""
+        for index, result in enumerate(list(results)):
+            for other in range(len(files)) if isinstance(result, _NOBODY_ANSWERS) else ():
+                if results[other] is None and files[other].family == files[index].family:
+                    keep(other, cast(CannotContinue, result))
 
     for index, file in enumerate(files):
         cached = shelf.take(file)
         if cached is not None:
             keep(index, cached)
+    for index, result in enumerate(results):  # all cached ones are shared: one of them serves
+        if isinstance(result, RemoteHeader) and files[index].family not in siblings and _has_vocabulary(result.layout):
+            siblings[files[index].family] = [(result.layout, result.whole_header)]
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="headers") as threads:
-        while True:
-            # One of each family goes ahead, so that the others have a layout to go by; a part without a vocabulary needs none.
+        while None in results:
+            # One of each family goes ahead and is read whole, the others by its layout; those that are not alike wait for
+            # the next round, where one of them goes ahead.
+            families = {file.family: tuple(siblings.get(file.family, ())) for file in files}
+            alike = [index for index, result in enumerate(results) if result is None and families[files[index].family]]
+            list(threads.map(lambda index: read(index, families[files[index].family]), alike))  # noqa: B023 - ends before the next round
+            nobody_answers()
             left = [index for index, result in enumerate(results) if result is None]
-            if not left:
-                break
-            ahead = {files[index].family: index for index in reversed(left) if files[index].family not in known}
-            now = [index for index in left if files[index].family in known] + list(ahead.values())
-            list(threads.map(read, now))
-            for index in ahead.values():
-                error = results[index]
-                if isinstance(error, _NOBODY_ANSWERS):  # then nobody answers for the others either: don't wait for each
-                    for other in left:
-                        if results[other] is None and files[other].family == files[index].family:
-                            keep(other, error)
+            list(threads.map(lambda index: read(index, ()), {files[index].family: index for index in reversed(left)}.values()))
+            nobody_answers()
     return [result for result in results if result is not None]
 
 
@@ -265,16 +277,15 @@ def _has_vocabulary(layout: Layout) -> bool:
     return any(place.kind >= 0 for place in layout.places)
 
 
-def _read(file: RemoteFile, net: Net, shelf: _Shelf, known: Layout | None, sibling: Path | None, stop: threading.Event | None) -> RemoteHeader:
-    wanted = known.wanted(_SLACK_BYTES) if known is not None else ()
-    source = RangeFile(net, file, wanted, stop)
-    stream = cast(Any, source)  # RawIOBase is no BinaryIO to the type checker
+def _vocabulary(layout: Layout) -> list[tuple[str, int, int, int]]:
+    """What must be the same for two files to share it."""
+    return [(place.key, place.kind, place.count, place.end - place.start) for place in layout.places if place.kind >= 0]
+
+
+def _read(file: RemoteFile, source: RangeFile, shelf: _Shelf, known: Sequence[tuple[Layout, Path | None]]) -> RemoteHeader:
+    """Read one header; by one of the `known` layouts, if there are any: then raises NotAlike when none of them fits."""
     try:
-        try:
-            pieces = read_in_pieces(stream, known)
-        except NotAlike:
-            source.restart()
-            pieces = read_in_pieces(stream)
+        pieces = _pieces(source, [layout for layout, _path in known])
     except RangeNotThere as error:
         raise BadGguf(mark("The file is cut off inside its header, after {have}."), have=Size(error.total_bytes or source.tell())) from error
     if source.size_bytes is not None:
@@ -283,10 +294,38 @@ def _read(file: RemoteFile, net: Net, shelf: _Shelf, known: Layout | None, sibli
         raise BadGguf(mark("It does not say what kind of model it is (general.architecture)."))
     size_bytes = source.size_bytes if source.size_bytes is not None else pieces.header.data_offset + pieces.header.data_bytes
     whole = source.whole(pieces.layout.tensors_end) if not pieces.jumped_bytes else None
+    shared = [path for layout, path in known if pieces.jumped_bytes and _vocabulary(layout) == _vocabulary(pieces.layout)]
     read = RemoteHeader(
-        pieces.header, pieces.raw, pieces.layout, size_bytes, source.bytes_read, source.requests, pieces.jumped_bytes, sibling if pieces.jumped_bytes else None
+        pieces.header,
+        pieces.raw,
+        pieces.layout,
+        size_bytes,
+        source.bytes_read,
+        source.requests,
+        pieces.jumped_bytes,
+        next((path for path in shared if path is not None), None),
     )
     return shelf.put(replace(file, size_bytes=size_bytes), read, whole if _has_vocabulary(pieces.layout) else None, pieces)
+
+
+def _pieces(source: RangeFile, known: list[Layout]) -> HeaderInPieces:
+    while True:
+        source.restart()
+        if known:
+            source.plan(known[0].wanted(_SLACK_BYTES))
+        chosen: list[Layout] = []
+
+        def go_by(layout: Layout, chosen: list[Layout] = chosen) -> None:
+            chosen.append(layout)
+            source.plan(layout.wanted(_SLACK_BYTES))
+
+        try:
+            return read_in_pieces(cast(Any, source), known, on_sibling=go_by)  # RawIOBase is no BinaryIO to the type checker
+        except NotAlike:
+            # Two vocabularies of the same count look alike at first.
+            known = [layout for layout in known if layout not in chosen]
+            if not known or not chosen:
+                raise
 
 
 # -- the cache ------------------------------------------------------------------------------------------------------------

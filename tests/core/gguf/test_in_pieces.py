@@ -72,7 +72,7 @@ def test_a_sibling_saves_the_vocabulary_and_changes_nothing() -> None:
     known = layout_of(made("Q4_K_M"))
     other = made("Q6_K ❤ longer")
     source = Sparse(other)
-    pieces = read_in_pieces(source, known, file_bytes=len(other))
+    pieces = read_in_pieces(source, [known], file_bytes=len(other))
     assert pieces.header == read_header(io.BytesIO(other))
     assert pieces.header.name == "Q6_K ❤ longer"
     assert strip(pieces.raw) == strip_header(io.BytesIO(other))
@@ -85,9 +85,9 @@ def test_a_sibling_saves_the_vocabulary_and_changes_nothing() -> None:
 
 
 def test_a_layout_taken_by_jumping_serves_the_next_one() -> None:
-    second = read_in_pieces(io.BytesIO(made("Q6_K")), layout_of(made("Q4_K_M"))).layout
+    second = read_in_pieces(io.BytesIO(made("Q6_K")), [layout_of(made("Q4_K_M"))]).layout
     third = made("IQ2_XXS and more")
-    assert read_in_pieces(io.BytesIO(third), second).header == read_header(io.BytesIO(third))
+    assert read_in_pieces(io.BytesIO(third), [second]).header == read_header(io.BytesIO(third))
 
 
 @pytest.mark.parametrize(
@@ -101,19 +101,28 @@ def test_a_layout_taken_by_jumping_serves_the_next_one() -> None:
 )
 def test_another_vocabulary_of_the_same_length_is_noticed(words: list[str]) -> None:
     with pytest.raises(NotAlike):
-        read_in_pieces(io.BytesIO(made(words=words)), layout_of(made()))
+        read_in_pieces(io.BytesIO(made(words=words)), [layout_of(made())])
 
 
-def test_a_vocabulary_of_another_length_is_read() -> None:
+def test_a_vocabulary_of_another_length_goes_by_another_sibling_or_none() -> None:
     words = [f"từ{number}" for number in range(COUNT + 1)]
-    other = made(words=words)
-    assert read_in_pieces(io.BytesIO(other), layout_of(made())).header == read_header(io.BytesIO(other))
+    other, brother = made(words=words), made("Q2_K", words=words)
+    with pytest.raises(NotAlike):
+        read_in_pieces(io.BytesIO(other), [layout_of(made())])
+    chosen: list[Layout] = []
+    known = [layout_of(made()), layout_of(brother)]
+    pieces = read_in_pieces(io.BytesIO(other), known, on_sibling=chosen.append)
+    assert pieces.header == read_header(io.BytesIO(other)) and chosen == [known[1]]
+
+
+def test_a_small_list_is_read_whatever_is_known() -> None:
+    assert read_in_pieces(io.BytesIO(TINY), [layout_of(made())]).header == read_header(io.BytesIO(TINY))
 
 
 def test_another_fact_behind_the_vocabulary_is_noticed_or_read() -> None:
     other = made(behind=pair("tokenizer.ggml.eos_token_id", U32, 2))
     with pytest.raises(NotAlike):
-        read_in_pieces(io.BytesIO(other), layout_of(made()))
+        read_in_pieces(io.BytesIO(other), [layout_of(made())])
 
 
 @settings(max_examples=60, deadline=None)
@@ -122,14 +131,14 @@ def test_a_wrong_guess_is_never_a_wrong_header(lengths: list[int], name: str) ->
     words = ["x" * length for length in lengths] * 100
     other = made(name, words)
     with contextlib.suppress(NotAlike):
-        assert read_in_pieces(io.BytesIO(other), layout_of(made())).header == read_header(io.BytesIO(other))
+        assert read_in_pieces(io.BytesIO(other), [layout_of(made())]).header == read_header(io.BytesIO(other))
 
 
 def test_a_sibling_cut_anywhere_is_refused() -> None:
     known, other = layout_of(made()), made("Q6_K")
     for cut in [*range(400), *range(400, len(other) - 712, 997), *range(len(other) - 1200, len(other) - 752)]:
         with pytest.raises((BadGguf, NotAlike)):
-            read_in_pieces(io.BytesIO(other[:cut]), known, file_bytes=cut)
+            read_in_pieces(io.BytesIO(other[:cut]), [known], file_bytes=cut)
 
 
 @settings(max_examples=200, deadline=None)
@@ -138,7 +147,7 @@ def test_a_damaged_sibling_is_refused_or_read_as_it_is(at: int, byte: int, end: 
     other = bytearray(made("Q6_K"))
     other[-at - 1 if end else at] = byte
     try:
-        pieces = read_in_pieces(io.BytesIO(other), layout_of(made()))
+        pieces = read_in_pieces(io.BytesIO(other), [layout_of(made())])
         truth = read_header(io.BytesIO(other))
     except (BadGguf, NotAlike):
         return

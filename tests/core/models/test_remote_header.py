@@ -201,6 +201,24 @@ def test_a_file_with_another_vocabulary_is_read_whole(hub: FakeHub, net: Net, ca
         assert one(result).shared_bytes == 0
 
 
+def test_two_models_in_one_repository_are_read_whole_once_each(hub: FakeHub, net: Net, cache: Path) -> None:
+    """Two vocabularies of the same count and other lengths: each costs its own vocabulary once, in whatever order."""
+    more = {f"other-{number}.gguf": other_vocabulary("ab") for number in range(3)}
+    hub.add(REPO, {**FILES, **more})
+    names = [NAMES[0], "other-0.gguf", NAMES[1], "other-1.gguf", "other-2.gguf", NAMES[2]]
+    results = [one(result) for result in read(hub, net, cache, *names)]
+    for name, result in zip(names, results, strict=True):
+        assert result.header == read_header(io.BytesIO(hub.contents[f"{REPO}/{name}"].start))
+    assert [result.shared_bytes > 0 for result in results] == [False, False, True, True, True, True]
+    for name, result in zip(names, results, strict=True):
+        path = result.whole_header
+        assert path is not None
+        with open(path, "rb") as file:
+            kept = read_header(file, keep=["tokenizer.ggml.tokens"]).metadata["tokenizer.ggml.tokens"]
+        truth = read_header(io.BytesIO(hub.contents[f"{REPO}/{name}"].start), keep=["tokenizer.ggml.tokens"]).metadata["tokenizer.ggml.tokens"]
+        assert kept == truth
+
+
 def test_one_broken_file_does_not_stop_the_others(hub: FakeHub, net: Net, cache: Path) -> None:
     hub.add(REPO, {"empty.gguf": Content(b""), "page.gguf": Content(b"<!doctype html>" * 9), "cut.gguf": Content(FILES[NAMES[0]].start[:100_000]), **FILES})
     results = read(hub, net, cache, "empty.gguf", "page.gguf", "cut.gguf", *NAMES)
