@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from ui.pages.home import state
 from ui.widgets.badge import VerdictBadge
 from ui.widgets.cards import Card, TroubleCard, button, clear, label
 from ui.widgets.scrolled import ScrolledColumn
+
+_FRESH_SECONDS = 60.0
+"""How long what was found is shown again without another look: the free memory changes."""
 
 
 class HomePage(Page):
@@ -55,7 +59,7 @@ class HomePage(Page):
         self._found: Recommendation | None = None
         self._extra = 0
         self._machine: Machine | None = None
-        self._looked_at = False
+        self._looked_at: float | None = None
         self._here = Card()
         scrolled.column.addWidget(self._here)
         self._here.column.addWidget(label(_("Already on this computer"), "head"))
@@ -76,9 +80,9 @@ class HomePage(Page):
     def entered(self, _what: object = None) -> None:
         self._show_begin()
         self.focus_first()
-        if not self._looked_at:
+        if self._looked_at is None or time.monotonic() - self._looked_at > _FRESH_SECONDS:
             # Not before somebody comes in: the first look measures the memory, which keeps all cores busy for half a second.
-            self._looked_at = True
+            self._looked_at = time.monotonic()
             self.desk.bridge.start("", self._probe, on_end=self._probed)
 
     async def _probe(self, _job: Job[Machine]) -> Machine:

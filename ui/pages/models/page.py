@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer
@@ -26,6 +27,8 @@ from ui.widgets.values import Badge
 Found = tuple[list[TextModel], list[Voice]]
 log = logging.getLogger(__name__)
 
+_FRESH_SECONDS = 60.0
+"""How long an answer is shown again without another check: the free memory changes."""
 _FIRST_ROWS = 8
 """Models to get that are painted at once; the others on request, some in each turn of the loop."""
 
@@ -51,6 +54,7 @@ class ModelsPage(Page):
         self._fits: Fits | None = None
         self._trouble: BaseException | None = None
         self._checking = False
+        self._looked_at: float | None = None
         self._wanted = ""
         self._open = ""
         self._all = False
@@ -82,8 +86,13 @@ class ModelsPage(Page):
 
     def entered(self, what: object = None) -> None:
         self._wanted = what if isinstance(what, str) else ""
-        self._refresh()
-        self.focus_first()
+        self._load_list()
+        if self._looked_at is None or time.monotonic() - self._looked_at > _FRESH_SECONDS:
+            self._start_check()
+        elif self._wanted:
+            self._open_wanted(self._wanted)
+        if not self._wanted:
+            self.focus_first()
 
     def focus_first(self) -> None:
         self._look.setFocus()
@@ -95,6 +104,10 @@ class ModelsPage(Page):
 
     def _refresh(self) -> None:
         self._load_list()
+        self._start_check()
+
+    def _start_check(self) -> None:
+        self._looked_at = time.monotonic()
         if not self._checking:
             self._checking = True
             self.desk.bridge.start("", self._check, on_end=self._checked)
@@ -258,7 +271,8 @@ class ModelsPage(Page):
     def _open_wanted(self, wanted: str) -> None:
         """Open a model by its id, path or title."""
         if self._fits is None:
-            return
+            return  # `_show` comes back here
+        self._wanted = ""
         named = next((one.path() or one.id for one in self._fits.checked if wanted in (one.id, one.path(), one.best.candidate.title)), wanted)
         while named not in self._cards and self._waiting:
             self._add_rows()
@@ -267,6 +281,8 @@ class ModelsPage(Page):
             opener.setChecked(True)
             opener.setFocus()
             QTimer.singleShot(50, card, lambda: self._scrolled.ensureWidgetVisible(card, 0, 40))
+        else:
+            self.focus_first()
 
     def _opened(self, shown: bool) -> None:
         sender = self.sender()
