@@ -6,6 +6,7 @@ included. Here every read of a request runs under one `Watch`. Imported at the f
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import threading
@@ -18,6 +19,8 @@ import httpcore2
 from localstory.net.addresses import is_loopback
 from localstory.net.errors import Stopped
 
+_NEXT_ADDRESS_SECONDS = 3.0
+_MOST_ADDRESSES = 6
 _TURN_SECONDS = 0.5
 """How long one read may sleep before it looks whether it was told to stop."""
 
@@ -79,7 +82,42 @@ class Sockets(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         if self._is_offline() and not is_loopback(host):
             raise Refused
-        return _Watched(super().connect_tcp(host, port, _limit(timeout), local_address, socket_options))
+        addresses = _addresses(host, port)
+        for number, address in enumerate(addresses, 1):
+            # Where IPv6 is broken, every IPv6 address of a large site would wait for the whole timeout before IPv4 has its turn.
+            limit = _limit(timeout) if number == len(addresses) else min(_limit(timeout), _NEXT_ADDRESS_SECONDS)
+            try:
+                return _Watched(super().connect_tcp(address, port, limit, local_address, socket_options))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if number == len(addresses):
+                    raise
+        raise httpcore2.ConnectError("no address")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Where `host` is, IPv6 and IPv4 by turns. Looked up in a thread: the system's resolver knows no timeout and no stop."""
+    if is_loopback(host):
+        return ["127.0.0.1", "::1"] if host.rstrip(".").lower() == "localhost" else [host.strip("[]")]
+    found: list[str] = []
+    trouble: list[OSError] = []
+
+    def look_up() -> None:
+        try:
+            found.extend(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            trouble.append(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, str(error)))
+
+    thread = threading.Thread(target=look_up, name="look-up", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        left = current.watch.seconds_left() if current.watch is not None else 60.0
+        if left <= 0:
+            raise httpcore2.ConnectTimeout
+        thread.join(min(left, 0.05))
+    if trouble:
+        raise httpcore2.ConnectError(trouble[0])  # as httpcore2 itself wraps them
+    six, four = [one for one in found if ":" in one], [one for one in found if ":" not in one]
+    return list(dict.fromkeys(one for pair in itertools.zip_longest(six, four) for one in pair if one is not None))[:_MOST_ADDRESSES]
 
 
 class _Watched(httpcore2.NetworkStream):
@@ -125,7 +163,8 @@ def reason_of(error: BaseException) -> BaseException:
     """The system's own error inside httpcore2's wrapping: gaierror, SSLError, ConnectionRefusedError, …"""
     seen = error
     while True:
-        inner = seen.__cause__ or seen.__context__
+        wrapped = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        inner = wrapped or seen.__cause__ or seen.__context__
         if isinstance(seen, OSError | socket.gaierror | ssl.SSLError) or inner is None:
             return seen
         seen = inner

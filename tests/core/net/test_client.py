@@ -335,12 +335,49 @@ def test_a_name_without_an_address_is_told_as_such(net: Net, monkeypatch: pytest
     def not_known(*_arguments: object, **_named: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "create_connection", not_known)
+    monkeypatch.setattr(socket, "getaddrinfo", not_known)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(errors.HostNotFound) as caught:
         net.get("http://hub.invalid/x", purpose=PURPOSE)
     assert caught.value.code == "host_not_found" and "hub.invalid" in str(caught.value)
+
+
+@pytest.fixture
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_look_up_that_hangs_is_given_up(net: Net, monkeypatch: pytest.MonkeyPatch, without_proxy: None) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_named: over.wait(5) and [])
+    began = time.monotonic()
+    with pytest.raises(errors.TooSlow):
+        net.get("http://hub.example/x", purpose=PURPOSE)
+    assert time.monotonic() - began < 1
+    over.set()
+
+
+def test_where_ipv6_leads_nowhere_ipv4_has_its_turn(hub: FakeHub, net: Net, monkeypatch: pytest.MonkeyPatch, without_proxy: None) -> None:
+    """Eight IPv6 addresses that swallow everything before one that answers, as behind a broken router."""
+    port = urlsplit(hub.address).port
+    answer = [(socket.AF_INET6, 1, 6, "", (f"2001:db8::{number}", port, 0, 0)) for number in range(8)] + [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr("localstory.net.wire._NEXT_ADDRESS_SECONDS", 0.1)
+    real = socket.create_connection
+    tried: list[str] = []
+
+    def connect(address: tuple[str, int], timeout: float, **named: Any) -> socket.socket:
+        tried.append(address[0])
+        if ":" in address[0]:
+            time.sleep(timeout)
+            raise TimeoutError
+        return real(address, timeout, **named)
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **named: [(socket.AF_INET, 1, 6, "", (host, port))] if host == "127.0.0.1" else answer)
+    assert net.get_json(f"http://hub.example:{port}/api/models?search=owner", purpose=PURPOSE)[0] == [{"id": "owner/repo"}]
+    assert tried == ["2001:db8::0", "127.0.0.1"]
 
 
 def test_a_closed_port_is_told_as_such(net: Net) -> None:
