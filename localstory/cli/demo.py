@@ -9,7 +9,7 @@ from typing import Any
 
 from localstory.cli import story as story_command
 from localstory.cli.screen import Screen
-from localstory.words import _, duration, mark, percent
+from localstory.words import _, duration, language, mark, percent, size
 
 SUMMARY = mark("make a first film with the starter models")
 
@@ -24,21 +24,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory.app import open_app
+    from localstory.events import Progress
     from localstory.hardware.plain_words import in_plain_words
-    from localstory.hardware.probe import probe
+    from localstory.models.recommend import recommend
     from localstory.story.project import read_story
 
     began = time.perf_counter()
     project = story_command.project_from(options, options.idea)
     with open_app(writes=False) as app:
         screen.say(_("This computer"))
-        machine = probe(app.home.models)
+        screen.progress(Progress(mark("Looking at this computer")))
+        machine = app.runtime.run(app.machine())
         for fact in in_plain_words(machine):
             screen.say(f"  {fact.title}: {fact.value}")
+        advice = recommend(app.fitting.candidates(), machine, purpose="story", language=language(), measured=app.records)
+        if advice.first is not None:
+            one = advice.first.candidate
+            screen.say("  " + _("Worth downloading for stories: {name} ({size}).").format(name=one.name, size=size(one.subject.file_size_bytes)))
+        screen.say(f"  {advice.reason()}")
         is_new = not (options.out / "project.json").exists()
         if not is_new:
-            project = read_story(options.out).project
-        tools = story_command._tools(app, project)
+            asked, project = project, read_story(options.out).project
+            chosen = ("idea", "language", "scenes", "images", "writer", "voice", "width", "height", "seed")
+            if any(getattr(asked, name) != getattr(project, name) for name in chosen):
+                screen.note(_("The story in {folder} is there already, so its own idea and settings hold.").format(folder=options.out))
+        tools = story_command.tools_of(app, project)
         screen.say(
             _("Writer: {writer} · Voice: {voice} · Pictures: {pictures}").format(
                 writer=tools.writer_facts.model,

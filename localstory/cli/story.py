@@ -67,7 +67,7 @@ def new(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 
     project = project_from(options, options.idea)
     with open_app(writes=False) as app:
-        story = write(app, options.out, project, _tools(app, project), screen)
+        story = write(app, options.out, project, tools_of(app, project), screen)
         share = written_by_model(story)
     screen.say(story.title)
     for scene in story.scenes:
@@ -88,7 +88,7 @@ def build(folder: Path, screen: Screen) -> dict[str, Any]:
 
     with open_app(writes=False) as app:
         story = read_story(folder)
-        tools = _tools(app, story.project)
+        tools = tools_of(app, story.project)
         built = make_film(app, folder, tools, screen)
     tell(built, tools, screen)
     return as_json(folder, story.title, built, tools)
@@ -167,7 +167,7 @@ def as_json(folder: Path, title: str, built: Built, tools: Tools) -> dict[str, A
     }
 
 
-def _tools(app: App, project: Project) -> Tools:
+def tools_of(app: App, project: Project) -> Tools:
     from localstory.story.tools import tools_for
 
     try:
