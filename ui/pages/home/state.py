@@ -133,9 +133,17 @@ def what_if(now: Recommendation, then: Recommendation, extra_bytes: int) -> str:
     if now.first is not None and first.candidate.name == now.first.candidate.name:
         text = _("With {more} more memory it would be the same model: {model}.").format(more=more, model=first.candidate.name)
         if now.first.report.verdict.code == "runs_well" and first.report.verdict.code == "runs_well":
-            return text + " " + _("Faster memory or a graphics card would help more.")
+            return f"{text} {_what_would_help(first)}"
         return text
     return _("With {more} more memory: {model}, {speed}.").format(more=more, model=first.candidate.name, speed=fit_values.speed_words(first.report.speed))
+
+
+def _what_would_help(pick: Pick) -> str:
+    """What a machine lacks on which everything fits already."""
+    cards = pick.report.budget.cards
+    if not cards:
+        return _("Faster memory or a graphics card would help more.")
+    return _("Faster memory would help more.") if cards[0].shared else _("A graphics card with more memory would help more.")
 
 
 def begin(models: Sequence[TextModel], has_chats: bool) -> Begin:

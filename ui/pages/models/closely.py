@@ -132,7 +132,8 @@ class CloselyView(QWidget):
         self._badge.show_badge(now.badge)
         self._why.setText(now.why)
         self.bars.show_bars(now.bars, _("Memory for {model}").format(model=self._pick.candidate.name))
-        self._speed.setText(_("Speed: {speed}. Memory: {method}.").format(speed=now.speed, method=now.method))
+        memory = _("Memory: {method}.").format(method=now.method)
+        self._speed.setText(f"{_('Speed: {speed}.').format(speed=now.speed)} {memory}" if now.speed else memory)
         if self._sum.isVisible():
             self._show_sum()
 

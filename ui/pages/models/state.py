@@ -80,6 +80,7 @@ class Closely:
     why: str
     bars: tuple[Bar, ...]
     speed: str
+    """ "" where it does not run."""
     method: str
     sum_lines: tuple[tuple[str, str], ...]
 
@@ -145,7 +146,8 @@ def closely(candidate: Candidate, machine: Machine, context_length: int, measure
         fit_values.badge(report.verdict),
         report.verdict.why(),
         fit_values.bars(report),
-        fit_values.speed_words(report.speed),
+        # What does not fit has no speed: the figure would be that of a computer with more memory.
+        fit_values.speed_words(report.speed) if report.verdict.runs else "",
         fit_values.method_words(report.need.method),
         tuple(report.sum_lines()),
     )
