@@ -19,7 +19,8 @@ DATA = Path(__file__).parents[1] / "data" / "fit" / "speed.csv"
 
 # Layers and family of the models in the table, from their published configurations.
 MODELS = {
-    "Llama-3.2-1B": (16, 1.0), "llama3.2:1b": (16, 1.0), "Llama-3.2-3B": (28, 1.0), "Llama-3.1-8B": (32, 1.0), "llama3.1:8b": (32, 1.0), "Mistral-7B": (32, 1.0),
+    "Llama-3.2-1B": (16, 1.0), "llama3.2:1b": (16, 1.0), "Llama-3.2-3B": (28, 1.0), "Llama-3.1-8B": (32, 1.0), "llama3.1:8b": (32, 1.0),
+    "Mistral-7B": (32, 1.0),
     "Qwen2.5-7B": (28, 1.0), "Qwen3-4B": (36, 1.0), "Qwen3-8B": (36, 1.0), "Qwen3-14B": (40, 1.0), "Qwen3-32B": (64, 1.0), "Qwen3-30B": (48, 2.0),
     "gpt-oss": (24, 2.0), "gemma-2-2b": (26, 1.5), "gemma-3-1b": (26, 1.5), "gemma-3-4b": (34, 1.5), "gemma-3-12b": (48, 1.5), "gemma-3-27b": (62, 1.5),
     "Qwen2.5-Coder-3B": (36, 1.0), "Llama-2-7B": (32, 1.0),
