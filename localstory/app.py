@@ -18,6 +18,7 @@ from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.fit.budget import budget_of
 from localstory.fit.check import cards_of
+from localstory.fit.estimate import formula_need
 from localstory.fit.records import Measurement, Records, model_key, settings_key
 from localstory.fit.shape import shape_of
 from localstory.fit.speed import speed
@@ -102,6 +103,11 @@ class App:
                 cards = cards_of(seen.placement, budget_of(self._machine))
                 told = speed(seen.header, shape, seen.params, seen.placement, self._machine, cards, tokens_in_cache=int(figures["tokens_in_cache"]))
                 figures["predicted_tps"] = told.middle_tps
+            if seen.kind == "load":
+                features = self._machine.cpu.features if self._machine is not None else None
+                need = formula_need(seen.header, shape_of(seen.header), seen.params, seen.placement, features=features)
+                # Without the engine's own overhead: its log, which the measured figures are read from, doesn't tell it.
+                figures["predicted_bytes"] = need.total_bytes - need.overhead_bytes
             self.records.add(Measurement(seen.kind, key, seen.title, settings_key(seen.params, seen.placement), figures))
         except BadGguf as trouble:
             log.info("nothing is learnt from this model: %s", trouble)

@@ -41,7 +41,7 @@ _GUARD = (0.25, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One thing that was seen. `figures` by kind: load {devices, load_s}; reply and rehearsal {generate_tps, prompt_tps,
+    """One thing that was seen. `figures` by kind: load {devices, load_s, predicted_bytes}; reply and rehearsal {generate_tps, prompt_tps,
     tokens, tokens_in_cache, predicted_tps}; a rehearsal has devices too."""
 
     kind: Kind

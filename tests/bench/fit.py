@@ -17,6 +17,7 @@ from typing import Any
 from localstory.fit.context_params import LoadSettings, context_params
 from localstory.fit.estimate import GraphicsSlot, Placement, bytes_read_per_token, formula_need
 from localstory.fit.shape import shape_of
+from tests.bench.probe import TARGET_SECONDS, probe_speed
 from tests.conftest import installed_file
 from tests.fakes.memory_cases import COMPUTE_MIB, COMPUTE_RELATIVE, RELATIVE, Figure, figures
 from tests.fakes.model_headers import model
@@ -74,6 +75,7 @@ def measure() -> dict[str, Any]:
             for part, some in parts.items()
         },
         "list_s": list_seconds(),
+        "probe": probe_speed(),
     }
 
 
@@ -88,7 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     values = measure()
     if options.json:
-        print(json.dumps({"counts": values["counts"], "list_s": values["list_s"], "list_ratio": values["list_s"] / LIST_SECONDS}, indent=2))
+        print(
+            json.dumps(
+                {"counts": values["counts"], "list_s": values["list_s"], "list_ratio": values["list_s"] / LIST_SECONDS, "probe": values["probe"]}, indent=2
+            )
+        )
         return 0
     for figure in values["figures"]:
         if figure.skipped:
@@ -106,6 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"inside {tolerance}: {count['within']}, left out {count['skipped']}"
         )
     print(f"a list of {QUANTISATIONS} x {len(CONTEXTS)}: {values['list_s']:.3f} s, {values['list_s'] / LIST_SECONDS:.2f} of the {LIST_SECONDS} s allowed")
+    probe = values["probe"]
+    print(
+        f"probe: {probe['probe_seconds']:.2f} s of the {TARGET_SECONDS} s allowed, imported that it must not: {probe['imported']}; "
+        f"with --measure {probe['probe_measure_seconds']:.2f} s, {probe['read_gbps']} GB/s"
+    )
     return 0
 
 
