@@ -188,7 +188,8 @@ def _from_here(name: str, home: Home) -> FitTarget:
         paths = tuple(path.with_name(part) for part in part_names(path.name))
         for part in paths:
             if not part.is_file():
-                raise BadModelFile(path, BadGguf(mark("The model comes in {count} files, and {missing} is missing."), count=len(paths), missing=part.name))
+                why = BadGguf(mark("The model comes in {count} files, and {missing} is missing."), count=len(paths), missing=part.name)
+                raise BadModelFile(path, why)
         size = sum(part.stat().st_size for part in paths)
         return FitTarget(str(path), without_part(path.name), "file", quantisation_in(path.name), size, paths=paths)
     on_hub = parse_hub_name(name)

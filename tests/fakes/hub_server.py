@@ -343,6 +343,13 @@ def wrong_range(handler: Handler) -> None:
     handler.send(206, content.part(first + 1, last + 2), {"Content-Range": f"bytes {first + 1}-{last + 1}/{content.size_bytes}"})
 
 
+def wrong_range_without_length(handler: Handler) -> None:
+    """The last bytes of what was asked, and says so, in a body whose end only the connection tells."""
+    first, last = handler.wanted()
+    content = handler.content_asked()
+    handler.send(206, content.part(first + 1, last + 1), {"Content-Range": f"bytes {first + 1}-{last}/{content.size_bytes}"}, length=-1)
+
+
 def no_content_range(handler: Handler) -> None:
     first, last = handler.wanted()
     handler.send(206, handler.content_asked().part(first, last + 1), {})

@@ -83,6 +83,12 @@ def test_a_second_quantisation_costs_its_tensor_table(hub: FakeHub, net: Net, ca
     assert first.shared_bytes == 0
 
 
+def test_a_sibling_with_a_shorter_name_costs_no_more(hub: FakeHub, net: Net, cache: Path) -> None:
+    """Everything in it lies a few bytes earlier than in the file that was read whole."""
+    _first, second = (one(result) for result in read(hub, net, cache, NAMES[1], NAMES[2]))
+    assert second.bytes_read < second.layout.tensors_end - second.layout.tensors_start + 8_000
+
+
 def test_a_later_quantisation_goes_by_what_is_kept(hub: FakeHub, net: Net, cache: Path) -> None:
     read(hub, net, cache, NAMES[0])
     before = hub.sent_bytes()

@@ -115,6 +115,7 @@ def test_a_connection_the_server_closed_while_it_rested_is_opened_anew(net: Net)
         (fake.drips, errors.TooSlow),
         (fake.never_ends, errors.BadAnswer),
         (fake.wrong_range, errors.BadAnswer),
+        (fake.wrong_range_without_length, errors.BadAnswer),
         (fake.no_content_range, errors.BadAnswer),
         (fake.wrong_length, errors.BadAnswer),
         (fake.sends_less, errors.CutOff),
@@ -145,6 +146,27 @@ def test_a_server_that_breaks_the_rules_ends_in_its_own_error(net: Net, hub: Fak
     assert type(caught.value) is error, caught.value
     assert str(caught.value)  # the templates can be filled
     assert net.connections()[-1].outcome in (error.code, "redirect")
+
+
+def test_a_drip_is_noticed_long_before_the_whole_time_is_over(hub: FakeHub, file: str) -> None:
+    """One byte every 50 ms, headers and all: each read succeeds, and the answer would take hours."""
+    hub.misbehave("letters", fake.drips)
+    began = time.monotonic()
+    with Net(patience=Patience(window_seconds=0.4)) as net, pytest.raises(errors.TooSlow):
+        net.get(file, purpose=PURPOSE)
+    assert time.monotonic() - began < 1
+
+
+def test_a_slow_line_that_keeps_going_is_not_given_up(hub: FakeHub, file: str) -> None:
+    def slowly(handler: fake.Handler) -> None:
+        handler.send(200, b"", {}, length=20_000)
+        for _number in range(20):
+            time.sleep(0.04)
+            handler.write(b"x" * 1000)
+
+    hub.misbehave("letters", slowly)
+    with Net(patience=Patience(window_seconds=0.3, window_bytes=2000)) as net:
+        assert len(net.get(file, purpose=PURPOSE).body) == 20_000
 
 
 def test_an_endless_answer_is_not_read_to_its_end(net: Net, hub: FakeHub, file: str) -> None:
