@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QWidget
 
 from localstory import words
 from localstory.app import App
+from localstory.errors import FileTrouble
 from localstory.fit.check import nothing_measured
 from localstory.fit.records import Measurement
 from localstory.hardware.machine import GpuUser, Machine
@@ -329,6 +330,19 @@ def test_a_catalogue_that_can_not_be_read_is_told_in_place(on_laptop: Opened) ->
         on_laptop.window.go(room)
         on_laptop.settle()
         assert "models.toml" in texts(on_laptop.window.pages[room].place), room
+
+
+def test_a_computer_that_can_not_be_looked_at_is_told_in_place(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_app: App, *, again: bool = False) -> Machine:
+        raise FileTrouble(title="The disk is gone", detail="", hint="")
+
+    monkeypatch.setattr(App, "machine", broken)
+    opened.open()
+    for room in ("home", "models", "machine"):
+        opened.window.go(room)
+        opened.settle()
+        shown = texts(opened.window.pages[room].place)
+        assert "The disk is gone" in shown and "Looking…" not in shown and "Comparing models" not in shown, room
 
 
 def test_the_window_may_close_while_models_are_compared(opened: Opened) -> None:

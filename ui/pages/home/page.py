@@ -109,6 +109,8 @@ class HomePage(Page):
         if job.result is None:
             if job.error is not None:
                 self._facts.addWidget(TroubleCard(errors.trouble(job.error), _("Details"), _("Copy details")))
+            clear(self._advice)
+            self._advice.addWidget(label(_("Without knowing this computer no model can be recommended."), "quiet"))
             return
         self._machine = job.result
         seen = state.computer(job.result)
