@@ -26,6 +26,7 @@ from localstory.fit.report import FitReport, Subject, Suggestion, SuggestionCode
 from localstory.fit.shape import ModelShape, shape_of
 from localstory.fit.speed import Calibration, Speed, measured_speed, speed
 from localstory.fit.verdict import Verdict, verdict
+from localstory.fit.weights import shipped_features
 from localstory.hardware.machine import Gpu, Machine
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class _Sum:
         self.shape: ModelShape = shape_of(subject.header)
         self.gpu_layers = gpu_layers
         self.measured = measured
-        self._features = machine.cpu.features
+        self._features = shipped_features(machine.cpu.features)
 
     def need(self, params: ContextParams, placement: Placement) -> MemoryNeed:
         return formula_need(self.subject.header, self.shape, params, placement, features=self._features)

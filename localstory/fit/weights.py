@@ -123,6 +123,11 @@ def layer_devices(shape: ModelShape, placement: Placement) -> tuple[str, ...]:
     return tuple(names)
 
 
+def shipped_features(features: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Of a processor's instruction sets, those our portable build has code for: AVX2 and not AVX-512 (pyproject.toml's flags)."""
+    return None if features is None else tuple(name for name in features if not name.startswith("avx512"))
+
+
 def weight_table(header: Header, shape: ModelShape, features: tuple[str, ...] | None) -> WeightTable:
     """The sums for this header. `features`: the processor's instruction sets; None: unknown, nothing is counted as repacked.
 
@@ -170,7 +175,8 @@ def weights_on(header: Header, shape: ModelShape, placement: Placement, *, featu
         put(device, part.dense_bytes, part.dense_repacked)
         away = device != PROCESSOR and on_graphics < placement.processor_experts
         on_graphics += device != PROCESSOR
-        put(PROCESSOR if away else device, part.experts_bytes, part.experts_repacked)
+        # An override names the plain processor's memory: what is moved there by it is not repacked.
+        put(PROCESSOR if away else device, part.experts_bytes, 0 if away else part.experts_repacked)
         needed = max(part.borrowed_dense if device == PROCESSOR else 0, part.borrowed_experts if away or device == PROCESSOR else 0)
         # What is gone through again stays fetched until the last time.
         borrowed = borrowed + needed if shape.loops > 1 else max(borrowed, needed)
