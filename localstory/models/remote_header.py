@@ -168,7 +168,7 @@ class RangeFile(io.RawIOBase):
         end = next((end for first, end in self._wanted if first - _SLACK_BYTES <= start < end), 0)
         if not end:
             end = start + self._next_bytes
-            self._next_bytes = min(self._next_bytes * 2, _MOST_AT_ONCE_BYTES)
+            self._next_bytes = max(self._next_bytes, min(self._next_bytes * 2, _MOST_AT_ONCE_BYTES))
         later = [first for first, _content in self._pieces if first > start]
         end = min([end, HEADER_LIMIT_BYTES, *later] + ([self.size_bytes] if self.size_bytes is not None else []))
         content = self._range(start, end)
@@ -189,6 +189,9 @@ class RangeFile(io.RawIOBase):
                 return b""
             raise
         self.bytes_read += piece.read_bytes
+        if piece.is_whole_file_server:
+            # It begins at the start each time, so few large pieces cost less than many small ones.
+            self._next_bytes = max(self._next_bytes, 3 * end)
         if piece.total_bytes is not None:
             if self.size_bytes is not None and piece.total_bytes != self.size_bytes:
                 raise BadAnswer(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_REDIRECTS = 5
 _MOST_LOG_LINES = 2000
-_SKIP_LIMIT_BYTES = 16 << 20
+_SKIP_LIMIT_BYTES = 64 << 20
 """How much of a whole file is read over when a server knows no ranges."""
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)\s*$", re.IGNORECASE)
 _CHARACTERS_OF_ADDRESSES = re.compile(r"[!-~]+")
@@ -199,7 +199,7 @@ class Net:
         """The bytes from `start` up to but not including `end`; fewer only where the file ends. Tried twice when cut off.
 
         The server must answer 206 with just this range and length. One that answers 200 with the whole file is cut off
-        after `end`, if `start` is within the first 16 MiB. `etag`: what the file's must still be.
+        after `end`, if `start` is within the first 64 MiB. `etag`: what the file's must still be.
         Raises as `get`; RangeNotThere; CutOff; BadAnswer when the server lies about the range or the file changed.
         """
         if not 0 <= start < end:

@@ -217,12 +217,9 @@ def test_two_models_in_one_repository_are_read_whole_once_each(hub: FakeHub, net
         assert result.header == read_header(io.BytesIO(hub.contents[f"{REPO}/{name}"].start))
     assert [result.shared_bytes > 0 for result in results] == [False, False, True, True, True, True]
     for name, result in zip(names, results, strict=True):
-        path = result.whole_header
-        assert path is not None
-        with open(path, "rb") as file:
-            kept = read_header(file, keep=["tokenizer.ggml.tokens"]).metadata["tokenizer.ggml.tokens"]
-        truth = read_header(io.BytesIO(hub.contents[f"{REPO}/{name}"].start), keep=["tokenizer.ggml.tokens"]).metadata["tokenizer.ggml.tokens"]
-        assert kept == truth
+        model = next(each for each in names if each[:5] == name[:5])  # the one of its kind that was read whole
+        truth = hub.contents[f"{REPO}/{model}"].start
+        assert result.whole_header is not None and truth.startswith(result.whole_header.read_bytes())
 
 
 def test_one_broken_file_does_not_stop_the_others(hub: FakeHub, net: Net, cache: Path) -> None:
@@ -292,12 +289,12 @@ def test_a_hostile_server_is_a_value_in_bounded_time(hub: FakeHub, net: Net, cac
     assert sum(line.received_bytes for line in net.connections()) < 4 << 20
 
 
-def test_a_server_without_ranges_costs_more_and_gives_the_same(hub: FakeHub, net: Net, cache: Path) -> None:
+def test_a_server_without_ranges_costs_more_and_gives_the_same(hub: FakeHub, cache: Path) -> None:
     hub.misbehave("/files/", fake.sends_everything)
-    small = Content(gguf([pair("general.architecture", STRING, "llama")], [tensor("norm", (10,), 0, 0)], 40))
-    hub.add(REPO, {"small.gguf": small})
-    (result,) = read(hub, net, cache, "small.gguf")
-    assert one(result).header == read_header(io.BytesIO(small.start))
+    with Net() as net:
+        first, second = (one(result) for result in read(hub, net, cache, *NAMES[:2]))
+    assert (first.header, second.header) == (HEADERS[NAMES[0]], HEADERS[NAMES[1]])
+    assert first.bytes_read < 4 * len(FILES[NAMES[0]].start) and second.bytes_read < 1.2 * len(FILES[NAMES[0]].start)
 
 
 def test_when_nobody_answers_it_is_not_tried_for_every_file(hub: FakeHub, net: Net, cache: Path) -> None:
