@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -60,6 +60,9 @@ class HomePage(Page):
         self._extra = 0
         self._machine: Machine | None = None
         self._looked_at: float | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._look)
         self._here = Card()
         scrolled.column.addWidget(self._here)
         self._here.column.addWidget(label(_("Already on this computer"), "head"))
@@ -81,9 +84,15 @@ class HomePage(Page):
         self._show_begin()
         self.focus_first()
         if self._looked_at is None or time.monotonic() - self._looked_at > _FRESH_SECONDS:
-            # Not before somebody comes in: the first look measures the memory, which keeps all cores busy for half a second.
+            # Not before somebody comes in and sees the window: the first look measures the memory, which keeps all cores busy.
             self._looked_at = time.monotonic()
-            self.desk.bridge.start("", self._probe, on_end=self._probed)
+            self._soon.start(0)
+
+    def left(self) -> None:
+        self._soon.stop()
+
+    def _look(self) -> None:
+        self.desk.bridge.start("", self._probe, on_end=self._probed)
 
     async def _probe(self, _job: Job[Machine]) -> Machine:
         return await self.desk.app.machine()
