@@ -103,5 +103,11 @@ PARALLEL = frozenset({"command-r", "cohere2", "cohere2moe", "falcon", "gptj", "g
 """Attention and feed-forward network read the same input, so that both it and the attention's answer wait until the end."""
 ATTENDS_TO_BATCH_ONLY = NO_CACHE | {"llama-embed"}
 """The graph looks at the batch alone (build_attn_inp_no_cache), with or without a cache beside it."""
+WRITES_NOTHING = ATTENDS_TO_BATCH_ONLY - {"dream", "llada", "llada-moe", "rnd1", "wavtokenizer-dec"}
+"""They turn a text into one vector: there are no answers to choose a token from."""
+ANSWERS_TWICE = frozenset({"chameleon"})
+"""The answers are copied to take out the tokens of pictures."""
+ALTERNATING_STREAMS = {"gemma3n": 4}
+"""So many versions of each layer's input run side by side (AltUp)."""
 GATED_DELTA = frozenset({"qwen3next", "qwen35", "qwen35moe", "qwen4exp"})
 """States by the gated delta rule; the others with `ssm` facts are Mamba."""

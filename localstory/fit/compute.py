@@ -38,8 +38,11 @@ def mask_bytes(shape: ModelShape, params: ContextParams) -> int:
 
 def logits_bytes(shape: ModelShape, params: ContextParams) -> int:
     """Room for the answers of all tokens that may be asked for in one batch."""
+    if shape.architecture in known.WRITES_NOTHING:
+        return 0
     outputs = params.n_outputs_max or params.n_batch
-    return shape.vocabulary * 4 * min(batch_tokens(params), outputs)
+    times = 2 if shape.architecture in known.ANSWERS_TWICE else 1
+    return times * shape.vocabulary * 4 * min(batch_tokens(params), outputs)
 
 
 def output_bytes(shape: ModelShape, params: ContextParams) -> int:
@@ -51,12 +54,12 @@ def output_bytes(shape: ModelShape, params: ContextParams) -> int:
 def processor_bytes(shape: ModelShape, params: ContextParams) -> int:
     """The buffer where the processor computes everything."""
     row = 4 * batch_tokens(params)
-    query, keys, values = _attention_widths(shape)
+    query, _keys, _values = _attention_widths(shape)
     base = mask_bytes(shape, params) + row * _always_there(shape)
     wide = shape.embedding
     worst = base + row * (_feed_forward_width(shape) + 3 * wide + query)
     if not params.flash:
-        worst = max(worst, base + _scores_bytes(shape, params) + row * (2 * query + 3 * wide + keys + values + _soft_cap_width(shape, query)))
+        worst = max(worst, base + _scores_bytes(shape, params))
     return max(worst, base + _scan_bytes(shape, params), logits_bytes(shape, params) + 2 * wide * row)
 
 
@@ -69,13 +72,14 @@ def graphics_bytes(shape: ModelShape, params: ContextParams, *, backend: str = "
     mask = mask_bytes(shape, params)
     base = mask + row * _always_there(shape)
     wide = shape.embedding
-    worst = base + row * (_feed_forward_width(shape) + 2 * wide + max(wide, query))
+    parallel = 2 * wide if shape.architecture in known.PARALLEL else 0
+    worst = base + row * (_feed_forward_width(shape) + 2 * wide + max(wide, query) + parallel)
     if params.flash:
         scratch = _unpacked_bytes(shape, params) if backend in ("cuda", "rocm") else 0
         latent = max(shape.heads, default=0) * (shape.key_length + shape.value_length) if shape.is_mla else 0
         worst = max(worst, base + scratch + row * (wide + max(2 * query, latent) + keys + values))
     else:
-        worst = max(worst, base + _scores_bytes(shape, params) + row * (2 * query + 3 * wide + keys + values + _soft_cap_width(shape, query)))
+        worst = max(worst, base + _scores_bytes(shape, params))
     worst = max(worst, base + _scan_bytes(shape, params), logits_bytes(shape, params) + wide * row)
     # Inputs that each batch in the pipeline has its own copy of.
     copies = (PIPELINE_COPIES - 1) * (mask + wide * row) if cards > 1 else 0
@@ -90,8 +94,10 @@ def host_bytes(shape: ModelShape, params: ContextParams) -> int:
 
 
 def _always_there(shape: ModelShape) -> int:
-    """Rows that stay from the first layer to the last: per-layer embeddings, pictures' features for single layers."""
-    return shape.embedding_per_layer * shape.layers + shape.deepstack * shape.embedding
+    """Rows that stay from the first layer to the last: per-layer embeddings, pictures' features for single layers, and the
+    other streams of a layer's input, as they are and as they are foretold."""
+    streams = 2 * (known.ALTERNATING_STREAMS.get(shape.architecture, 1) - 1)
+    return shape.embedding_per_layer * shape.layers + (shape.deepstack + streams) * shape.embedding
 
 
 def _feed_forward_width(shape: ModelShape) -> int:
@@ -111,8 +117,7 @@ def _feed_forward_width(shape: ModelShape) -> int:
             experts += shape.experts_used * shape.embedding
         if shape.leading_dense == 0 and shape.architecture not in known.ONE_KIND_A_LAYER:
             dense = 0
-    width = max(dense, experts)
-    return width + 2 * shape.embedding if shape.architecture in known.PARALLEL else width
+    return max(dense, experts)
 
 
 def _attention_widths(shape: ModelShape) -> tuple[int, int, int]:
@@ -127,14 +132,17 @@ def _attention_widths(shape: ModelShape) -> tuple[int, int, int]:
     return query, keys, values
 
 
-def _soft_cap_width(shape: ModelShape, query: int) -> int:
-    return query if shape.architecture.startswith("gemma") else 0
-
-
 def _scores_bytes(shape: ModelShape, params: ContextParams) -> int:
-    """Without flash attention: every head's scores over the whole context."""
-    full, _window = cells(shape, params)
-    return full * streams(params) * 4 * batch_tokens(params) * max(shape.heads, default=0)
+    """Without flash attention: every head's scores over the whole context, and what the attention needs beside them."""
+    tokens, heads, wide = batch_tokens(params), max(shape.heads, default=0), shape.embedding
+    query, keys, values = _attention_widths(shape)
+    seen = tokens if shape.architecture in known.ATTENDS_TO_BATCH_ONLY else cells(shape, params)[0] * streams(params)
+    if shape.is_mla:
+        # Queries expanded and absorbed, and the answer in its latent form.
+        beside = query + heads * (shape.key_length + shape.value_length) + 4 * wide
+    else:
+        beside = 2 * query + 3 * wide + keys + values + (query if shape.architecture.startswith("gemma") else 0)
+    return 4 * tokens * (seen * heads + beside)
 
 
 def _unpacked_bytes(shape: ModelShape, params: ContextParams) -> int:

@@ -110,12 +110,12 @@ def bytes_read_per_token(
         away = device != PROCESSOR and on_graphics < placement.processor_experts
         on_graphics += device != PROCESSOR
         experts = part.experts_bytes * shape.experts_used // shape.experts if shape.is_moe else part.experts_bytes
-        reads[PROCESSOR if away else device] += experts
+        reads[PROCESSOR if away else device] += experts * shape.loops
         filled = min(tokens_in_cache, window if shape.swa[index] and not params.swa_full else full)
         if shape.swa[index]:
             filled = min(filled, shape.sliding_window)
         # A state is read and written whole.
-        reads[device] += part.dense_bytes + per_cell[index] * filled + 2 * states[index] // sequences
+        reads[device] += part.dense_bytes * shape.loops + per_cell[index] * filled + 2 * states[index] // sequences
     reads[devices[-1]] += table.output.dense_bytes + (table.tied_bytes if table.tied else 0)
     return {name: size for name, size in reads.items() if size or name == PROCESSOR}
 

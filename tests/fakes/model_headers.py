@@ -110,7 +110,7 @@ def tensor_bytes(plan: TensorPlan) -> int:
 
 def _pair(key: str, value: Any) -> bytes:
     if isinstance(value, list):
-        kind = BOOL if isinstance(value[0], bool) else STRING if isinstance(value[0], str) else I32
+        kind = BOOL if isinstance(value[0], bool) else STRING if isinstance(value[0], str) else F32 if isinstance(value[0], float) else I32
         return array(key, kind, value)
     kinds: list[tuple[type, int]] = [(bool, BOOL), (int, U32), (float, F32), (str, STRING)]
     return pair(key, next(number for kind, number in kinds if isinstance(value, kind)), value)

@@ -17,6 +17,7 @@ from localstory.fit.estimate import ON_PROCESSOR, GraphicsSlot, Placement, bytes
 from localstory.fit.need import PROCESSOR, MemoryNeed
 from localstory.fit.shape import shape_of
 from tests.bench.fit import BARS, LIST_SECONDS, list_seconds
+from tests.fakes.engine_headers import engine_header
 from tests.fakes.memory_cases import figures, shape_of_published
 from tests.fakes.model_headers import MODELS, model
 from tests.fakes.published_headers import table
@@ -159,6 +160,16 @@ def test_of_the_experts_only_the_chosen_are_read() -> None:
     experts = sum(tensor.size_bytes for tensor in header.tensors if "_exps." in tensor.name)
     rest = sum(tensor.size_bytes for tensor in header.tensors if "_exps." not in tensor.name and tensor.name != "token_embd.weight")
     assert bytes_read_per_token(header, shape_of(header), params)[PROCESSOR] == pytest.approx(rest + experts * 8 / 128, rel=1e-6)
+
+
+def test_a_looped_model_reads_its_layers_every_time_round() -> None:
+    header = engine_header("nanbeige Nanbeige4.2-3B-Q4_K_M.gguf").header()
+    params = ContextParams(4096, 512, 512, 1, True, 1, "on", "f16", "f16", False)
+    layers = sum(tensor.size_bytes for tensor in header.tensors if tensor.name.startswith("blk."))
+    output = sum(tensor.size_bytes for tensor in header.tensors if tensor.name.startswith("output") or tensor.name == "token_embd.weight")
+    tied = not any(tensor.name == "output.weight" for tensor in header.tensors)
+    assert tied
+    assert bytes_read_per_token(header, shape_of(header), params)[PROCESSOR] == 2 * layers + output
 
 
 def test_a_filled_cache_is_read_again_for_every_token() -> None:
