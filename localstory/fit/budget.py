@@ -107,8 +107,9 @@ def _card(gpu: Gpu, machine: Machine, memory: Pool | None, extra_memory_bytes: i
     if gpu.integrated:
         free = min(free, memory.free_bytes) if memory is not None else free
         return Pool(max(0, min(free - CARD_RESERVE_BYTES, memory.budget_bytes if memory is not None else free)), free)
-    other_screen = any(one is not gpu for one in machine.gpus)
-    reserve = SMALL_CARD_RESERVE_BYTES if total <= SMALL_CARD_BYTES and other_screen else CARD_RESERVE_BYTES
-    if not other_screen and gpu.name and "laptop" in gpu.name.casefold():
+    # Where the driver doesn't tell, the screen hangs on the other adapter if there is one, as in most laptops.
+    drives = gpu.drives_display if gpu.drives_display is not None else all(one is gpu for one in machine.gpus)
+    reserve = SMALL_CARD_RESERVE_BYTES if total <= SMALL_CARD_BYTES and not drives else CARD_RESERVE_BYTES
+    if drives and gpu.name and "laptop" in gpu.name.casefold():
         reserve += DISPLAY_RESERVE_BYTES
     return Pool(max(0, free - reserve), free)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from localstory.fit.budget import budget_of, system_reserve_bytes, usable_cards
@@ -44,6 +46,15 @@ def test_a_card_keeps_half_a_gibibyte_beside_the_drivers_own_and_a_small_second_
 def test_a_laptops_only_card_also_draws_the_screen() -> None:
     (card,) = budget_of(machine(16, 12, nvidia(8, 7.5, "NVIDIA GeForce RTX 4060 Laptop GPU"))).cards
     assert card.pool.budget_bytes == pytest.approx(6.7 * GIB, rel=0.01)
+
+
+def test_what_the_driver_says_of_the_screen_is_believed() -> None:
+    """A small second card that draws the screen keeps the whole reserve; a laptop's only card that doesn't needs no more."""
+    other = Gpu("Intel UHD", "intel", "vulkan", None, None, True)
+    (small,) = budget_of(machine(16, 12, replace(nvidia(4, 3.9), drives_display=True), other)).cards
+    assert small.pool.budget_bytes == pytest.approx((3.9 - 0.5) * GIB, abs=2)
+    (laptop,) = budget_of(machine(16, 12, replace(nvidia(8, 7.5, "NVIDIA GeForce RTX 4060 Laptop GPU"), drives_display=False))).cards
+    assert laptop.pool.budget_bytes == pytest.approx(7.0 * GIB, abs=2)
 
 
 def test_a_card_the_engine_can_not_use_gives_nothing() -> None:
