@@ -37,7 +37,7 @@ from localstory.models.names import (
 )
 from localstory.models.ollama_store import OllamaModel, find_in_registry, find_installed, installed
 from localstory.models.remote_header import PURPOSE, RemoteFile, RemoteHeader, read_remote_headers
-from localstory.net import Net
+from localstory.net import Net, typed_address
 from localstory.paths import Home
 
 Source: TypeAlias = Literal["file", "library", "starter", "hub", "url", "ollama", "ollama_registry"]
@@ -272,7 +272,7 @@ def _hub_file(repo: Repo, file: HubFile, hub: Hub) -> RemoteFile:
 
 def _from_address(url: str, net: Net, stop: threading.Event | None) -> FitTarget:
     """A file at any address. One byte is asked for, to know its length and ETag: with those its header can be kept."""
-    url = url.split("#")[0]
+    url = typed_address(url)
     path = urlsplit(url).path
     names = [unquote(part) for part in part_names(path.rsplit("/", 1)[-1])]
     files: list[RemoteFile] = []

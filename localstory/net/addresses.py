@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import quote, urlsplit, urlunsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -14,3 +15,14 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def typed_address(text: str) -> str:
+    """An address as a person pastes it, with letters of their language and spaces, as it goes over the wire. Checks nothing."""
+    kept = "%/:@!$&'()*+,;=~"
+    try:
+        parts = urlsplit(text.strip())
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    except (ValueError, UnicodeError):
+        return text
+    return urlunsplit((parts.scheme.lower(), host, quote(parts.path, safe=kept), quote(parts.query, safe=kept + "?"), ""))

@@ -253,7 +253,7 @@ def test_a_header_that_grows_past_the_limit_is_given_up(hub: FakeHub, net: Net, 
     at = time.monotonic()
     (result,) = read(hub, net, cache, "endless.gguf")
     assert isinstance(result, BadGguf), result
-    assert time.monotonic() - at < 2.0
+    assert time.monotonic() - at < 6
     assert hub.sent_bytes() <= 66 << 20
 
 
@@ -285,7 +285,7 @@ def test_a_hostile_server_is_a_value_in_bounded_time(hub: FakeHub, net: Net, cac
     at = time.monotonic()
     results = read(hub, net, cache, *NAMES)
     assert [type(result) for result in results] == [error] * 3, results
-    assert time.monotonic() - at < 2.0
+    assert time.monotonic() - at < 6
     assert sum(line.received_bytes for line in net.connections()) < 4 << 20
 
 

@@ -244,8 +244,9 @@ def test_the_token_is_not_shown(nest: Home, server: FakeHub) -> None:
 # -- any address ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_at_any_address(nest: Home, hub: Hub, server: FakeHub) -> None:
-    url = f"{server.content_address}/files/{REPO}/r%E1%BB%93ng%20%F0%9F%90%89-Q4_K_M.gguf"
+@pytest.mark.parametrize("file", ["r%E1%BB%93ng%20%F0%9F%90%89-Q4_K_M.gguf", "rồng 🐉-Q4_K_M.gguf"])
+def test_a_file_at_any_address(nest: Home, hub: Hub, server: FakeHub, file: str) -> None:
+    url = f"{server.content_address}/files/{REPO}/{file}"
     target = one(resolve(url, nest, hub))
     content = FILES["rồng 🐉-Q4_K_M.gguf"]
     assert (target.source, target.title, target.quantisation, target.size_bytes) == ("url", "rồng 🐉-Q4_K_M", "Q4_K_M", content.size_bytes)
