@@ -30,7 +30,7 @@ _THOUGHTS = ((8.0, 0.88), (40.0, 1.0))
 40 tokens a second and two minutes at 8, where people switch them off."""
 _SHORTER_CONTEXTS = ((4096, 0.95), (2048, 0.88))
 """Where the usual context of 8,192 tokens does not fit, a shorter one is better than nothing; (tokens, what is left)."""
-_ROOM = {"runs_well": 1.0, "little_room": 0.93, "partly": 1.0, "slow": 1.0, "very_slow": 1.0, "from_disk": 0.02, "does_not_fit": 0.0, "unknown": 0.5}
+_ROOM = {"runs_well": 1.0, "little_room": 0.93, "partly": 1.0, "slow": 0.78, "very_slow": 0.7, "from_disk": 0.02, "does_not_fit": 0.0, "unknown": 0.5}
 _TIGHT = 0.93
 
 
