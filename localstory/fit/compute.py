@@ -3,7 +3,7 @@
 A device's buffer is as large as the worst moment of the graph that llama.cpp builds for the architecture (src/models/*.cpp,
 src/llama-graph.cpp), as ggml's allocator lays it out (ggml/src/ggml-alloc.c: freed rows leave holes, unary operations work
 in place): the feed-forward network, the attention, a state's scan, or the output. A row is one 32-bit number for every
-token of a batch. Checked with 84 dry runs and the published CUDA sweep (python -m tests.bench.fit).
+token of a batch. Checked with llama.cpp itself (tests) and with published measurements on CUDA (python -m tests.bench.fit).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from localstory.fit.shape import ModelShape
 
 PIPELINE_COPIES = 4
 """With two graphics cards or more, inputs are kept so often, to overlap batches (GGML_SCHED_MAX_COPIES)."""
-_UNPACKED = ("f16", "f32")
+_UNPACKED = ("f16",)
 
 
 def batch_tokens(params: ContextParams) -> int:
@@ -146,7 +146,7 @@ def _scores_bytes(shape: ModelShape, params: ContextParams) -> int:
 
 
 def _unpacked_bytes(shape: ModelShape, params: ContextParams) -> int:
-    """Flash attention on CUDA: a layer's quantised keys and values as 16-bit numbers (ggml_cuda_flash_attn_ext_get_alloc_size).
+    """Flash attention on CUDA: a layer's keys and values as 16-bit numbers, if they are not (ggml_cuda_flash_attn_ext_get_alloc_size).
 
     Heads whose keys and values differ in length are computed on the processor, except in latent attention.
     """

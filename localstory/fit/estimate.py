@@ -63,6 +63,8 @@ def formula_need(
     devices = layer_devices(shape, placement)
     caches, states = _by_device(devices, kv.cache_bytes_by_layer(shape, params)), _by_device(devices, kv.state_bytes_by_layer(shape, params))
     in_use = {name for name in devices if name != PROCESSOR}
+    # With layers on the processor its buffer is counted as if it computed all of them: large batches are multiplied on
+    # graphics, small ones and the attention of its layers are not, and no log tells how much remains.
     whole = PROCESSOR not in devices and not placement.processor_experts
     needs = [
         DeviceNeed(
