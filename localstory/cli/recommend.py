@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from localstory.cli.fit import language_name, load_arguments, machine_argument, settings_of
 from localstory.cli.screen import Screen
 from localstory.errors import BadRequest
-from localstory.words import _, mark, number, size
+from localstory.words import _, mark, ngettext, number, size
 
 if TYPE_CHECKING:
     from localstory.models.catalogue import ImageEntry, VoiceEntry
@@ -93,7 +93,8 @@ def _tell(found: Recommendation, screen: Screen, *, whole: bool) -> dict[str, An
             screen.say(_("Beside it:"))
             _table(found.comparison, screen)
         if found.left_out:
-            screen.say(_("{count} more models of the catalogue do not run here.").format(count=found.left_out))
+            more = ngettext("{count} more model of the catalogue does not run here.", "{count} more models of the catalogue do not run here.", found.left_out)
+            screen.say(more.format(count=found.left_out))
     return {
         "recommended": first.candidate.source if first is not None else None,
         "reason": found.reason(),
