@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QWidget
 
@@ -255,6 +255,14 @@ def opened_model(on_laptop: Opened) -> CloselyView:
     views = [view for view in page.place.findChildren(CloselyView) if view.isVisible()]
     assert len(views) == 1
     return views[0]
+
+
+def test_the_model_that_was_asked_for_comes_into_sight(on_laptop: Opened) -> None:
+    view = opened_model(on_laptop)
+    page = cast(ModelsPage, on_laptop.window.pages["models"])
+    card = page._cards[page._open][0]
+    on_laptop.until(lambda: 0 <= card.mapTo(page.place, QPoint(0, 0)).y() <= 40)
+    assert view.slider.mapTo(page.place, QPoint(0, 0)).y() < page.place.height(), "the slider is in sight at 1024x640"
 
 
 def test_the_slider_moves_the_bars_at_once(on_laptop: Opened) -> None:

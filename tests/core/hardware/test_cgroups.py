@@ -62,6 +62,12 @@ def test_no_limit_is_none_and_nonsense_is_no_limit(tmp_path: Path, files: dict[s
     assert processor_quota(*place) is None
 
 
+def test_a_soft_limit_counts_too(tmp_path: Path) -> None:
+    """systemd's MemoryHigh: above it everything waits while pages are written out."""
+    files = {"own": "0::/", "memory.max": f"{4 * GIB}", "memory.high": f"{3 * GIB}", "memory.current": f"{GIB}"}
+    assert memory_limit(*tree(tmp_path, files)) == MemoryLimit(3 * GIB, 2 * GIB)
+
+
 def test_use_beyond_the_limit_leaves_nothing_rather_than_less(tmp_path: Path) -> None:
     place = tree(tmp_path, {"own": "0::/", "memory.max": "100", "memory.current": "300"})
     assert memory_limit(*place) == MemoryLimit(100, 0)

@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from localstory.errors import CannotContinue
@@ -280,9 +280,15 @@ class ModelsPage(Page):
             card, opener = self._cards[named]
             opener.setChecked(True)
             opener.setFocus()
-            QTimer.singleShot(50, card, lambda: self._scrolled.ensureWidgetVisible(card, 0, 40))
+            QTimer.singleShot(50, card, lambda: self._scroll_to(card))  # once the layout knows how tall it is
         else:
             self.focus_first()
+
+    def _scroll_to(self, card: QWidget) -> None:
+        """The card's title at the top of the sight."""
+        inside = self._scrolled.widget()
+        if inside is not None:
+            self._scrolled.verticalScrollBar().setValue(card.mapTo(inside, QPoint(0, 0)).y() - 16)
 
     def _opened(self, shown: bool) -> None:
         sender = self.sender()
