@@ -251,7 +251,7 @@ def _comparison(picks: Sequence[Pick], ranked: Sequence[Pick]) -> tuple[Pick, ..
     larger = [pick for pick in picks if pick.candidate.quality > first.candidate.quality and pick.candidate.parameters > first.candidate.parameters]
     if larger:
         # The one a person would be tempted by: the better one that is worth most here, or the least too large.
-        tempting = larger[0] if larger[0].worth > 0 else min(larger, key=lambda pick: pick.candidate.parameters)
+        tempting = _first(larger, lambda pick: pick.report.verdict.runs) or min(larger, key=lambda pick: pick.candidate.parameters)
         model = tempting.candidate.model
         own = [pick for pick in picks if pick.candidate.model == model]
         add(_first(own, lambda pick: pick.candidate.subject.quantisation_name.endswith(("Q4_K_M", "Q4_0", "MXFP4"))) or own[0])
