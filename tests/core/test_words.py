@@ -59,6 +59,8 @@ NOT_LITERAL = {
     ("localstory/cli/__init__.py", "message"),  # argparse's own, each marked in _ARGPARSE
     ("localstory/cli/screen.py", "progress.stage"),
     ("localstory/hardware/machine.py", "found"),  # a source, marked where the number was read
+    ("ui/pages/home/state.py", "pick.candidate.quality_words"),  # marked in models/quality.py
+    ("ui/pages/models/state.py", "pick.candidate.quality_words"),
     ("localstory/cli/story.py", "_STAGES[stage]"),
     ("localstory/hardware/machine.py", "gpu.why_not"),
     ("localstory/hardware/plain_words.py", "gpu.why_not"),
