@@ -1,7 +1,9 @@
 """The closed formulas against every memory figure of tests/data/fit/memory.csv, and how fast lists are.
 
-usage: python -m tests.bench.fit [--all] [--json]
-Prints each figure outside its tolerance and each that is left out, with the reason; then the counts against the bars.
+usage: python -m tests.bench.fit [--all] [--json] [--alone] [--pairs 5]
+Prints each figure outside its tolerance and each that is left out, with the reason; then the counts against the bars. Then
+everything else that is measured of the fit check: the exact method, other tools' rules, speeds, a local hub, and what a real
+load and reply take here. `--alone`: only the formulas. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 from localstory.fit.context_params import LoadSettings, context_params
 from localstory.fit.estimate import GraphicsSlot, Placement, bytes_read_per_token, formula_need
 from localstory.fit.shape import shape_of
+from tests.bench import fit_dry_run, fit_exact, fit_here, fit_hub, fit_rules, fit_speed
 from tests.bench.probe import TARGET_SECONDS, probe_speed
 from tests.conftest import installed_file
 from tests.fakes.memory_cases import COMPUTE_MIB, COMPUTE_RELATIVE, RELATIVE, Figure, figures
@@ -87,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fit", description=__doc__)
     parser.add_argument("--all", action="store_true", help="print the figures that are inside, too")
     parser.add_argument("--json", action="store_true", help="values for programs")
+    parser.add_argument("--alone", action="store_true", help="only the formulas")
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of rehearsal and real reply (default 5)")
     options = parser.parse_args(arguments)
     values = measure()
     if options.json:
@@ -117,6 +122,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"probe: {probe['probe_seconds']:.2f} s of the {TARGET_SECONDS} s allowed, imported that it must not: {probe['imported']}; "
         f"with --measure {probe['probe_measure_seconds']:.2f} s, {probe['read_gbps']} GB/s"
     )
+    if options.alone:
+        return 0
+    print("\n-- exact --")
+    fit_exact.main([])
+    print("\n-- other tools' rules on the same plans --")
+    fit_rules.main([])
+    print("\n-- speeds, published and predicted --")
+    fit_speed.main([])
+    print("\n-- a repository on a local hub --")
+    fit_hub.main()
+    print("\n-- what a dry run costs --")
+    fit_dry_run.main([])
+    print("\n-- promised and real, here --")
+    fit_here.main(["--pairs", str(options.pairs)])
     return 0
 
 

@@ -226,7 +226,7 @@ async def test_a_rehearsal_measures_here_and_is_not_played_twice(starter: Subjec
         report = await check.report(starter, OFFICE, settings, method="rehearse")
         assert report.speed.confidence == "rehearsed"
         assert report.need.method == "rehearsed"
-        assert 5 < report.speed.middle_tps < 400
+        assert 0.5 < report.speed.middle_tps < 400  # also on a busy machine
         assert report.need.weights_bytes + report.need.repacked_bytes >= 90 << 20
 
         async def never(*_args: object, **_named: object) -> None:
