@@ -77,9 +77,17 @@ async def memory(model: Path) -> dict[str, float]:
     finally:
         await engine.close()
     return {
-        "grown": grown, "predicted": need.resident_bytes + computed.overhead_bytes - ENGINE_PROCESS_BYTES, "overhead": computed.overhead_bytes, "weights": need.weights_bytes, "repacked": need.repacked_bytes,
-        "kv": need.kv_bytes, "compute": need.compute_bytes, "idle": idle, "uss": full.uss, "tokens": answer.usage.generated_tokens,
-    }  # fmt: skip
+        "grown": grown,
+        "predicted": need.resident_bytes + computed.overhead_bytes - ENGINE_PROCESS_BYTES,
+        "overhead": computed.overhead_bytes,
+        "weights": need.weights_bytes,
+        "repacked": need.repacked_bytes,
+        "kv": need.kv_bytes,
+        "compute": need.compute_bytes,
+        "idle": idle,
+        "uss": full.uss,
+        "tokens": answer.usage.generated_tokens,
+    }
 
 
 async def rehearsals(model: Path, pairs: int) -> list[tuple[float, float]]:
