@@ -58,6 +58,12 @@ NOT_LITERAL = {
     ("localstory/cli/__init__.py", "module.SUMMARY"),
     ("localstory/cli/__init__.py", "message"),  # argparse's own, each marked in _ARGPARSE
     ("localstory/cli/screen.py", "progress.stage"),
+    ("localstory/cli/fit.py", "note"),  # marked in fit/check.py
+    ("localstory/cli/fit.py", "_METHODS[report.need.method]"),
+    ("localstory/cli/fit.py", "_CONFIDENCE[report.speed.confidence]"),
+    ("localstory/cli/models.py", "_WHAT.get(finding.what, _WHAT['trouble'])"),
+    ("localstory/cli/recommend.py", "one.quality_words"),  # marked in models/quality.py
+    ("localstory/fit/report.py", "note"),
     ("localstory/hardware/machine.py", "found"),  # a source, marked where the number was read
     ("ui/pages/home/state.py", "pick.candidate.quality_words"),  # marked in models/quality.py
     ("ui/pages/models/state.py", "pick.candidate.quality_words"),
@@ -210,7 +216,7 @@ def test_nothing_is_translated_when_a_module_is_imported() -> None:
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 
-NAMES_OF_ITS_OWN = {"BadStory": {"path"}, "VoiceUnusable": {"voice"}, "BadVoiceFile": {"file", "path"}}
+NAMES_OF_ITS_OWN = {"BadStory": {"path"}, "VoiceUnusable": {"voice"}, "BadVoiceFile": {"file", "path"}, "BadCatalogue": {"file", "line", "entry"}}
 """Errors that take a template: the names they fill themselves."""
 
 
