@@ -7,7 +7,7 @@ stop: within half a second the engine is idle and nothing half-made is left unde
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -19,6 +19,9 @@ from localstory.words import mark
 T = TypeVar("T")
 Stream: TypeAlias = AsyncGenerator[T, None]
 """Events as they come; close it (`contextlib.aclosing`) or cancel its task to stop."""
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+"""Hears how far slow work is that has no stream of its own."""
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 
@@ -160,6 +163,15 @@ class TextEngine(Protocol):
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens this text is for this model."""
+
+    async def count_many(self, texts: Sequence[str], report: OnProgress | None = None) -> list[int]:
+        """How many tokens each text is for this model, as a message's content: one question to the engine for all of them.
+
+        `report` hears the model load when it must. Exact where the engine has the tokeniser; one without it gives a careful estimate.
+        """
+
+    async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
+        """What `Usage.prompt_tokens` of a reply to these messages will be, the chat template's own tokens included."""
 
     async def close(self) -> None:
         """End its child, free its memory. Closing twice is harmless."""

@@ -101,6 +101,20 @@ class TextEngineContract:
         assert refusal.value.context_length == engine.describe().context_length
         assert str(refusal.value.prompt_tokens) in str(refusal.value) and str(refusal.value.context_length) in str(refusal.value)
 
+    async def test_many_texts_are_counted_at_once_as_one_by_one(self, engine: TextEngine) -> None:
+        texts = ["The sea is wide.", "", "Kể chuyện con đường về nhà 🐉", "a\n\nb " * 500, "<|im_start|>user"]
+        counts = await engine.count_many(texts)
+        assert counts == [await engine.count_tokens(text) for text in texts]
+        assert counts[1] == 0
+        assert 2 <= counts[0] < counts[3]
+        assert await engine.count_many([]) == []
+
+    async def test_a_counted_prompt_is_what_the_reply_evaluates(self, engine: TextEngine) -> None:
+        turns = (Message("user", "Xin chào 🐉"), Message("assistant", " Hello, Mai.\n"), Message("user", "Go on, and tell me of the sea."))
+        for messages in (ASK.messages, turns, (Message("system", "You are <|im_end|> a pirate."), *turns)):
+            counted = await engine.count_prompt(messages)
+            assert counted == (await reply_to(engine, replace(ASK, messages=messages, max_tokens=1))).usage.prompt_tokens
+
     async def test_a_stop_text_ends_the_reply_and_is_not_in_it(self, engine: TextEngine) -> None:
         whole = (await reply_to(engine, ASK)).text
         stop = whole[len(whole) // 2 : len(whole) // 2 + 3]

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from localstory.engines.base import EngineFacts, PromptTooLong, Reply, StopReason, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Reply, StopReason, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
 from localstory.engines.text.llama_cpp import check_request
 from localstory.errors import CannotContinue
 from localstory.events import Progress
@@ -46,8 +46,7 @@ class FakeTextEngine:
     async def reply(self, request: TextRequest) -> Stream[TextEvent]:
         check_request(request)
         async with self._turn:
-            prompt = request.prompt if request.prompt is not None else "\n".join(message.text for message in request.messages)
-            prompt_tokens = len(_tokens(prompt))
+            prompt_tokens = len(_tokens(request.prompt if request.prompt is not None else _page(request.messages)))
             if prompt_tokens >= self._context_length:
                 raise PromptTooLong(prompt_tokens, self._context_length)
             text = self._next(request)
@@ -86,6 +85,12 @@ class FakeTextEngine:
     async def count_tokens(self, text: str) -> int:
         return len(_tokens(text))
 
+    async def count_many(self, texts: Sequence[str], report: OnProgress | None = None) -> list[int]:
+        return [len(_tokens(text)) for text in texts]
+
+    async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
+        return len(_tokens(_page(messages)))
+
     async def close(self) -> None:
         """Nothing to free."""
 
@@ -103,6 +108,10 @@ class FakeTextEngine:
         if request.json_schema is not None:
             json.loads(request.json_schema)
         return text
+
+
+def _page(messages: Sequence[Message]) -> str:
+    return "\n".join(message.text for message in messages)
 
 
 def _tokens(text: str) -> list[str]:

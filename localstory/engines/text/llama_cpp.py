@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from localstory.children.host import Child, WorkFailed
-from localstory.engines.base import EngineFacts, PromptTooLong, Reply, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Reply, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
 from localstory.events import Progress
 from localstory.fit.context_params import BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ContextParams, LoadSettings, context_params
@@ -167,14 +167,29 @@ class LlamaCppEngine:
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens this text is; loads the model if need be."""
+        return (await self.count_many([text]))[0]
+
+    async def count_many(self, texts: Sequence[str], report: OnProgress | None = None) -> list[int]:
+        """How many tokens each text is, as the content of a message; loads the model if need be. Raises as `reply`."""
+        return await self._count({"texts": list(texts)}, report)
+
+    async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
+        """What `Usage.prompt_tokens` of a reply to these messages will be; loads the model if need be. Raises as `reply`."""
+        return (await self._count({"messages": [{"role": message.role, "content": message.text} for message in messages]}, report))[0]
+
+    async def _count(self, args: dict[str, Any], report: OnProgress | None) -> list[int]:
         async with self._turn:
             async with contextlib.aclosing(self._load()) as loading:
-                async for _progress_event in loading:
-                    pass
-            async with contextlib.aclosing(self._child.run("count", {"text": text})) as messages:
-                async for message in messages:
-                    if message["type"] == "done":
-                        return int(message["result"]["tokens"])
+                async for progress in loading:
+                    if report is not None:
+                        report(progress)
+            try:
+                async with contextlib.aclosing(self._child.run("count", args)) as answers:
+                    async for answer in answers:
+                        if answer["type"] == "done":
+                            return [int(count) for count in answer["result"]["tokens"]]
+            except WorkFailed as failure:
+                raise self._reason(failure) from failure
         raise AssertionError("a run always ends with done or raises")
 
     async def close(self) -> None:

@@ -74,7 +74,11 @@ class LlamaWorker:
                 case "reply":
                     return self._reply(args, job)
                 case "count":
-                    return {"tokens": len(self._tokenise(str(args["text"]), special=False))}
+                    if self._context is None:
+                        raise Refused("not_loaded")
+                    if "messages" in args:
+                        return {"tokens": [len(self._prompt_tokens(args)[0])]}
+                    return {"tokens": [len(self._tokenise(str(text), special=False)) for text in args["texts"]]}
                 case _:
                     raise Refused("unknown_op", op=op)
         finally:
