@@ -55,18 +55,67 @@ class Message:
     text: str
 
 
+SAMPLERS: tuple[str, ...] = ("penalties", "dry", "top_n_sigma", "top_k", "typical", "top_p", "min_p", "xtc", "temperature")
+"""Every sampler that `Sampling.order` may name, in the default order (llama.cpp's own)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen. Applied in this order: repetition penalty, top-k, top-p, min-p, temperature."""
+    """How the next token is chosen.
+
+    First grammar and logit bias, then the samplers in `order`, then one token is drawn. A sampler that `order` leaves out is
+    not used; one whose values change nothing costs nothing. With `temperature` 0 only penalties and DRY are used, then the
+    likeliest token is taken. With `mirostat` the draw is mirostat's own, after penalties, DRY and temperature alone.
+    Values out of range are a `BadRequest` that names the field.
+    """
 
     temperature: float = 0.8
+    """Logits are divided by it. From 0."""
     top_k: int = 40
+    """Keep the k likeliest; 0 is off."""
     top_p: float = 0.95
+    """Keep the likeliest whose probabilities sum to p; 1 is off."""
     min_p: float = 0.05
+    """Keep what is at least this share of the likeliest one's probability; 0 is off."""
     repeat_penalty: float = 1.0
+    """Positive logits of tokens seen lately are divided by it, negative ones multiplied. Above 0; 1 is off."""
     repeat_last_n: int = 64
+    """How many of the last tokens, prompt included, all three penalties look at; 0 is none, -1 the whole context."""
     seed: int | None = None
     """Same seed, same request, same machine: same text. None draws one; the reply says which."""
+    frequency_penalty: float = 0.0
+    """Taken from a token's logit for each time it was seen lately. -2 to 2; 0 is off."""
+    presence_penalty: float = 0.0
+    """Taken once from the logit of each token seen lately. -2 to 2; 0 is off."""
+    typical_p: float = 1.0
+    """Keep the tokens whose surprise is nearest to the expected one, up to this probability; 1 is off."""
+    top_n_sigma: float = 0.0
+    """Keep what is within n standard deviations of the highest logit; 0 is off."""
+    xtc_probability: float = 0.0
+    """How often all choices above `xtc_threshold` but the least likely of them are taken away; 0 is off."""
+    xtc_threshold: float = 0.1
+    """0 to 0.5; above 0.5 there are never two such choices."""
+    dry_multiplier: float = 0.0
+    """A token that would go on with a repetition of n tokens loses multiplier * base ** (n - allowed). 0 is off."""
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_last_n: int = -1
+    """How far back DRY looks, in tokens; -1 is the whole context, 0 is off."""
+    dry_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    """Repetitions are not counted across these texts."""
+    dynatemp_range: float = 0.0
+    """The temperature moves between `temperature` less and plus this, with the entropy; 0 is off."""
+    dynatemp_exponent: float = 1.0
+    mirostat: bool = False
+    """Mirostat 2: holds the surprise of each token near `mirostat_tau` (bits); `mirostat_eta` is how fast it learns."""
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: tuple[tuple[int | str, float], ...] = ()
+    """(token, bias) pairs: a token's number, or a text whose every token is meant. -inf forbids."""
+    banned_phrases: tuple[str, ...] = ()
+    """Texts that never appear, however their tokens are cut; letter case and kind of white space do not matter."""
+    order: tuple[str, ...] = SAMPLERS
+    """The samplers used, first to last; each name of `SAMPLERS` at most once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +128,43 @@ class TextRequest:
     """At most this many new tokens; less if the context length ends first."""
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
-    """Texts that end the reply; they are not part of it."""
+    """Texts that end the reply; they are not part of it. Thoughts are not searched."""
     json_schema: str | None = None
     """A JSON schema (as text) that the reply must satisfy."""
     score: bool = False
     """Also work out `Reply.mean_logprob`; costs a few per cent of the speed."""
+    grammar: str | None = None
+    """A GBNF grammar that the reply must satisfy; its first rule is "root". Not together with `json_schema`."""
+    logprobs: int = 0
+    """With 1 to 20, each piece brings its tokens with as many likeliest alternatives; 0 is off."""
+    prefill: str = ""
+    """The reply to `messages` begins with this text: it comes as the first piece and is part of `Reply.text`."""
+    continue_last: bool = False
+    """Go on with the last message, which is the assistant's. `Reply.text` is only what is new."""
+    thinking: bool | None = None
+    """Asks a model whose template knows the switch to think first, or not to; None is the model's own habit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A token that was or could have been written."""
+
+    token: bytes
+    """Its text; may be a part of a character. Empty for control tokens."""
+    logprob: float
+    """Natural logarithm of its probability under the model, before any sampler."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A written token, and the likeliest ones at its place, likeliest first (it may be among them)."""
+
+    token: bytes
+    logprob: float
+    alternatives: tuple[TokenChoice, ...] = ()
+
+
+PieceKind: TypeAlias = Literal["answer", "reasoning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +172,10 @@ class TextPiece:
     """The next words of a reply, always whole characters."""
 
     text: str
+    kind: PieceKind = "answer"
+    """Thoughts ("reasoning") come before the answer, without the marks that frame them."""
+    tokens: tuple[TokenLogprob, ...] = ()
+    """With `TextRequest.logprobs`: the tokens whose text ends in this piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +207,7 @@ class Reply:
     """The last event of a reply."""
 
     text: str
+    """The answer, without thoughts."""
     usage: Usage
     timing: Timing
     stop_reason: StopReason
@@ -130,6 +216,8 @@ class Reply:
     seed: int
     mean_logprob: float | None = None
     """Mean natural-log probability of the generated tokens under the model (before sampling); None where not known."""
+    reasoning: str = ""
+    """What the model thought before it answered; never part of `text`."""
 
 
 TextEvent: TypeAlias = Progress | TextPiece | Reply

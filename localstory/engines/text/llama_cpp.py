@@ -13,7 +13,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from localstory.children.host import Child, WorkFailed
-from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Reply, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.engines.base import (
+    EngineFacts,
+    Message,
+    OnProgress,
+    PromptTooLong,
+    Reply,
+    Stream,
+    TextEvent,
+    TextPiece,
+    TextRequest,
+    Timing,
+    TokenChoice,
+    TokenLogprob,
+    Usage,
+)
+from localstory.engines.text.logprobs import MOST_ALTERNATIVES
+from localstory.engines.text.samplers import check_sampling
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
 from localstory.events import Progress
 from localstory.fit.context_params import BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ContextParams, LoadSettings, context_params
@@ -85,6 +101,19 @@ class NotEnoughMemory(CannotContinue):
         )
 
 
+class NothingAllowed(CannotContinue):
+    """Grammar, logit bias and banned phrases together leave no token to go on with."""
+
+    code = "nothing_allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            title=mark("The reply can't go on"),
+            detail=mark("Grammar, forbidden tokens and banned phrases leave no next word."),
+            hint=mark("Take one of them away."),
+        )
+
+
 class LlamaCppEngine:
     """llama.cpp in a child process, with one GGUF file. One reply at a time; further ones wait their turn."""
 
@@ -147,6 +176,11 @@ class LlamaCppEngine:
             "stop": list(request.stop),
             "json_schema": request.json_schema,
             "score": request.score,
+            "grammar": request.grammar,
+            "logprobs": request.logprobs,
+            "prefill": request.prefill,
+            "continue_last": request.continue_last,
+            "thinking": request.thinking,
             "exact": request.sampling.seed is not None,
         }
         async with self._turn:
@@ -157,7 +191,7 @@ class LlamaCppEngine:
                 async with contextlib.aclosing(self._child.run("reply", args)) as messages:
                     async for message in messages:
                         if message["type"] == "piece":
-                            yield TextPiece(str(message["text"]))
+                            yield _piece(message)
                         elif message["type"] == "progress":
                             yield _progress(message)
                         else:
@@ -255,6 +289,7 @@ class LlamaCppEngine:
             engine="llama_cpp",
             seed=seed,
             mean_logprob=result["mean_logprob"],
+            reasoning=str(result["reasoning"]),
         )
 
     def _reason(self, failure: WorkFailed) -> CannotContinue:
@@ -275,6 +310,23 @@ class LlamaCppEngine:
                     hint=mark("Check the schema; references to other files are not followed."),
                     reason=values.get("reason", ""),
                 )
+            case "bad_grammar":
+                return BadRequest(
+                    title=mark("This grammar can't be used"),
+                    detail=mark("{reason}"),
+                    hint=mark("It must be GBNF, with a rule named root."),
+                    reason=values.get("reason", ""),
+                )
+            case "bad_token":
+                return BadRequest(
+                    title=mark("There is no such token"),
+                    detail=mark("logit_bias: {token}; this model's tokens are numbered below {tokens}."),
+                    field="logit_bias",
+                    token=values.get("token"),
+                    tokens=values.get("tokens"),
+                )
+            case "nothing_allowed":
+                return NothingAllowed()
             case "file_trouble":
                 return FileTrouble(
                     title=mark("The model's file can't be read"), detail=mark("{path}: {reason}"), path=str(self._path), reason=values.get("reason", "")
@@ -289,6 +341,32 @@ def check_request(request: TextRequest) -> None:
         raise BadRequest(title=mark("Nothing to answer"), detail=mark("A request needs either messages or a text to go on with."))
     if request.max_tokens < 1:
         raise BadRequest(title=mark("The length must be at least one token"), detail=mark("{given} was asked for."), given=request.max_tokens)
+    if not 0 <= request.logprobs <= MOST_ALTERNATIVES:
+        raise BadRequest(
+            title=mark("A setting is out of range"),
+            detail=mark("{field} must be between {low} and {high}; {given} was asked for."),
+            field="logprobs",
+            low=0,
+            high=MOST_ALTERNATIVES,
+            given=request.logprobs,
+        )
+    if request.grammar and request.json_schema:
+        raise BadRequest(title=mark("Two forms for one reply"), detail=mark("A request takes a grammar or a JSON schema, not both."))
+    if request.continue_last and (not request.messages or request.messages[-1].role != "assistant" or not request.messages[-1].text or request.prefill):
+        raise BadRequest(
+            title=mark("There is nothing to go on with"), detail=mark("The last message must be the assistant's, with a text and without a prefill.")
+        )
+    if request.prefill and request.prompt is not None:
+        raise BadRequest(title=mark("A prefill needs messages"), detail=mark("A text to go on with has its beginning already."))
+    check_sampling(request.sampling)
+
+
+def _piece(message: dict[str, Any]) -> TextPiece:
+    tokens = tuple(
+        TokenLogprob(said.encode("latin-1"), value, tuple(TokenChoice(other.encode("latin-1"), its) for other, its in others))
+        for said, value, others in message.get("tokens", ())
+    )
+    return TextPiece(str(message["text"]), message.get("kind", "answer"), tokens)
 
 
 def _progress(message: dict[str, Any]) -> Progress:

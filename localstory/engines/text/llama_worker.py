@@ -6,22 +6,27 @@ of the whole process; these calls do neither.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import json
-import math
 import os
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import llama_cpp.llama_cpp as L
 import numpy as np
+import numpy.typing as npt
 
 from localstory.children.worker import Cancelled, Job, Refused, serve
-from localstory.engines.text.streaming import Streamer
+from localstory.engines.text.backtrack import Backtracker
+from localstory.engines.text.bans import BanWatch
+from localstory.engines.text.grammar import from_gbnf, from_schema
+from localstory.engines.text.logprobs import likeliest, logprob_of
+from localstory.engines.text.reasoning import THINK, Marks, knows_switch, marks_of, opens_thought
+from localstory.engines.text.samplers import Picker, Samplers
+from localstory.engines.text.streaming import Shown, Streamer
 from localstory.engines.text.template import CHATML, Part, TemplateFailed, render
 from localstory.fit.llama_params import NoSuchDevice, set_context_params, set_model_params
 
@@ -44,6 +49,21 @@ def _keep_log(level: int, text: bytes, _user: object) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a reply begins from."""
+
+    tokens: list[int]
+    marks: Marks | None = None
+    """How the model frames thoughts; None where none are looked for."""
+    in_thought: bool = False
+    before: str = ""
+    """The assistant's text that is there already: a prefill, or the message that goes on."""
+    spaces: int = 0
+    """Spaces at the end of `before` that the model does not see."""
+    notice: str = ""
+
+
 class LlamaWorker:
     """One model at a time, one context, one sequence whose evaluated tokens are reused by the next request."""
 
@@ -59,6 +79,8 @@ class LlamaWorker:
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._piece_of: dict[int, bytes] = {}
         self._load_s = 0.0
+        self._samplers: Samplers | None = None
+        self._marks = THINK
         # ctypes callbacks must outlive their use.
         self._abort_callback = L.ggml_abort_callback(lambda _data: self._job is not None and self._job.cancelled)
 
@@ -77,7 +99,7 @@ class LlamaWorker:
                     if self._context is None:
                         raise Refused("not_loaded")
                     if "messages" in args:
-                        return {"tokens": [len(self._prompt_tokens(args)[0])]}
+                        return {"tokens": [len(self._start_of(args).tokens)]}
                     return {"tokens": [len(self._tokenise(str(text), special=False)) for text in args["texts"]]}
                 case _:
                     raise Refused("unknown_op", op=op)
@@ -131,7 +153,9 @@ class LlamaWorker:
         self._eos = int(L.llama_vocab_eos(self._vocab))
         self._add_bos = bool(L.llama_vocab_get_add_bos(self._vocab))
         template = L.llama_model_chat_template(self._model, None)
-        self._template = template.decode("utf-8", "replace") if template else CHATML
+        self._use_template(template.decode("utf-8", "replace") if template else CHATML)
+        self._n_swa = int(L.llama_model_n_swa(self._model))
+        self._samplers = Samplers(L, self._vocab, self._n_ctx)
         self._load_s = time.perf_counter() - began
         return {
             "context_length": self._n_ctx,
@@ -139,10 +163,23 @@ class LlamaWorker:
             "parameters": int(L.llama_model_n_params(self._model)),
             "load_s": self._load_s,
             "has_template": template is not None,
+            "thinking_switch": knows_switch(self._template),
             "log": "".join(_load_log)[-100_000:],
         }
 
+    def _use_template(self, template: str) -> None:
+        """Chats go through `template`; the marks it frames thoughts with become visible text when they are control tokens."""
+        self._template = template
+        self._marks = marks_of(template)
+        for text in self._marks.texts:
+            for token in self._tokenise(text, special=True):
+                if not self._piece(token):
+                    self._piece_of[token] = self._text_of(token).encode()
+
     def _free(self) -> None:
+        if self._samplers is not None:
+            self._samplers.free()
+            self._samplers = None
         if self._context:
             L.llama_free(self._context)
         if self._model:
@@ -176,20 +213,51 @@ class LlamaWorker:
     def _text_of(self, token: int) -> str:
         return (L.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace") if token >= 0 else ""
 
-    def _prompt_tokens(self, args: dict[str, Any]) -> tuple[list[int], str]:
-        """The request as tokens, and a notice ("" when all is well)."""
-        notice = ""
+    def _start_of(self, args: dict[str, Any]) -> _Start:
+        """The request as tokens, and what is known of the reply's beginning."""
         if args.get("prompt") is not None:
-            parts, add_bos = [Part(str(args["prompt"]), False)], self._add_bos
-        else:
-            bos, eos = self._text_of(self._bos), self._text_of(self._eos)
-            try:
-                parts = render(self._template, args["messages"], bos=bos, eos=eos)
-            except TemplateFailed as failure:
-                notice = f"template: {failure}"
-                parts = render(CHATML, args["messages"], bos=bos, eos=eos)
-            # Many templates write the beginning-of-text token themselves; twice would be wrong.
-            add_bos = self._add_bos and not (parts and bos and parts[0].text.startswith(bos))
+            return _Start(self._tokens_of([Part(str(args["prompt"]), False)], self._add_bos))
+        messages = list(args["messages"])
+        before = str(args.get("prefill") or "")
+        if args.get("continue_last"):
+            before = str(messages[-1]["content"])
+        elif before:
+            messages.append({"role": "assistant", "content": before})
+        thinking = args.get("thinking")
+        extra = {} if thinking is None else {"enable_thinking": bool(thinking), "thinking": bool(thinking)}
+        bos, eos = self._text_of(self._bos), self._text_of(self._eos)
+        notice, marks = "", self._marks
+        try:
+            parts = self._turn(self._template, messages, before, bos, eos, extra)
+        except TemplateFailed as failure:
+            notice = f"template: {failure}"
+            parts = self._turn(CHATML, messages, before, bos, eos, extra)
+        if opens_thought(_tail(parts), marks) and (args.get("grammar") or args.get("json_schema")) and not before:
+            parts.append(Part(f"\n{marks.close}\n\n", True))  # what must keep to a grammar is the answer
+        seen = before.rstrip(" ")
+        if before:
+            parts[-1] = Part(seen, False)
+        # Many templates write the beginning-of-text token themselves; twice would be wrong.
+        add_bos = self._add_bos and not (parts and bos and parts[0].text.startswith(bos))
+        in_thought = opens_thought(_tail(parts[:-1] if before else parts), marks)
+        return _Start(self._tokens_of(parts, add_bos), marks, in_thought, before, len(before) - len(seen), notice)
+
+    def _turn(self, template: str, messages: list[dict[str, str]], before: str, bos: str, eos: str, extra: dict[str, bool]) -> list[Part]:
+        """The conversation up to where the model goes on. With `before`, the text of the last message, that is the last part."""
+        parts = render(template, messages, bos=bos, eos=eos, extra=extra)
+        if not before:
+            return parts
+        while parts and parts[-1].scaffold:
+            parts.pop()
+        if parts and parts[-1].text.strip() == before.strip():
+            return parts
+        # The template has no place for the assistant's words at the end: its own beginning of a turn, then the words.
+        parts = render(template, messages[:-1], bos=bos, eos=eos, extra=extra)
+        if opens_thought(_tail(parts), self._marks):
+            parts.append(Part(f"\n{self._marks.close}\n\n", True))
+        return [*parts, Part(before, False)]
+
+    def _tokens_of(self, parts: list[Part], add_bos: bool) -> list[int]:
         tokens = [self._bos] if add_bos and self._bos >= 0 else []
         for part in parts:
             tokens += self._tokenise(part.text, special=part.scaffold)
@@ -198,7 +266,7 @@ class LlamaWorker:
             if start < 0:
                 raise Refused("empty_prompt")
             tokens = [start]
-        return tokens, notice
+        return tokens
 
     # -- evaluation ---------------------------------------------------------------------------------------------------
 
@@ -236,9 +304,7 @@ class LlamaWorker:
             common += 1
         if exact:
             common = min(common, self._aligned) // BATCH_TOKENS * BATCH_TOKENS
-        # Recurrent and sliding-window caches can't always go back; then the answer is False and all is evaluated again.
-        if common < len(self._tokens) and not L.llama_memory_seq_rm(self._memory, 0, common, -1):
-            L.llama_memory_clear(self._memory, True)
+        if not self._cut_cache(common):
             common = 0
         self._tokens = tokens[:common]
         self._aligned = min(self._aligned, common // BATCH_TOKENS * BATCH_TOKENS)
@@ -252,56 +318,38 @@ class LlamaWorker:
             job.progress("prompt", start + len(part) - common, len(tokens) - common)
         return common
 
-    def _chain(self, args: dict[str, Any], prompt: list[int]) -> Any:
-        """The sampler chain, in the order that `Sampling` states."""
-        sampling = args["sampling"]
-        chain = L.llama_sampler_chain_init(L.llama_sampler_chain_default_params())
+    def _cut_cache(self, length: int) -> bool:
+        """Forget all tokens of the KV cache from position `length`; False when that is not possible and all is forgotten."""
+        if length >= len(self._tokens):
+            return True
+        # A sliding-window cache keeps little more than its window: it can't go back to where that began before what is kept.
+        oldest = int(L.llama_memory_seq_pos_min(self._memory, 0)) if self._n_swa else 0
+        if oldest <= max(0, length - self._n_swa) and L.llama_memory_seq_rm(self._memory, 0, length, -1):
+            del self._tokens[length:]
+            return True
+        L.llama_memory_clear(self._memory, True)  # recurrent caches can't go back either
+        self._tokens, self._aligned = [], 0
+        return False
 
-        def add(sampler: Any) -> None:
-            L.llama_sampler_chain_add(chain, sampler)
-
+    def _picker(self, args: dict[str, Any], prompt: list[int]) -> Picker:
+        assert self._samplers is not None
+        bias: list[tuple[int, float]] = []
+        for token, value in args["sampling"].get("logit_bias") or ():
+            meant = [token] if isinstance(token, int) else self._tokenise(str(token), special=False)
+            for one in meant:
+                if not 0 <= one < self._n_vocab:
+                    raise Refused("bad_token", token=one, tokens=self._n_vocab)
+                bias.append((one, float(value)))
+        grammar = None
         if args.get("json_schema"):
-            add(self._grammar(str(args["json_schema"])))
-        penalty, last_n = float(sampling["repeat_penalty"]), int(sampling["repeat_last_n"])
-        if penalty != 1.0 and last_n != 0:
-            penalties = L.llama_sampler_init_penalties(self._n_vocab, last_n, penalty, 0.0, 0.0)
-            for token in prompt[-last_n:]:
-                L.llama_sampler_accept(penalties, token)
-            add(penalties)
-        temperature = float(sampling["temperature"])
-        if temperature <= 0:
-            add(L.llama_sampler_init_greedy())
-            return chain
-        if (top_k := int(sampling["top_k"])) > 0:
-            add(L.llama_sampler_init_top_k(top_k))
-        if (top_p := float(sampling["top_p"])) < 1.0:
-            add(L.llama_sampler_init_top_p(top_p, 1))
-        if (min_p := float(sampling["min_p"])) > 0.0:
-            add(L.llama_sampler_init_min_p(min_p, 1))
-        add(L.llama_sampler_init_temp(temperature))
-        add(L.llama_sampler_init_dist(int(sampling["seed"]) & 0xFFFFFFFF))
-        return chain
+            grammar = from_schema(L, self._vocab, str(args["json_schema"]))
+        elif args.get("grammar"):
+            grammar = from_gbnf(L, self._vocab, str(args["grammar"]))
+        return self._samplers.picker(args["sampling"], bias, prompt, grammar)
 
-    def _grammar(self, schema: str) -> Any:
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-        try:
-            json.loads(schema)
-            # The converter prints what it doesn't know.
-            with contextlib.redirect_stdout(sys.stderr):
-                text = json_schema_to_gbnf(schema)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Refused("bad_schema", reason=str(error)) from error
-        grammar = L.llama_sampler_init_grammar(self._vocab, text.encode(), b"root")
-        if not grammar:
-            raise Refused("bad_schema", reason=_last_error())
-        return grammar
-
-    def _logprob(self, token: int) -> float:
-        """Natural-log probability of `token` under the model itself, before any sampler."""
-        logits = np.ctypeslib.as_array(L.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
-        top = float(logits.max())
-        return float(logits[token]) - top - math.log(float(np.exp(logits - top).sum()))
+    def _logits(self) -> npt.NDArray[np.float32]:
+        """The next token's logits, as the context holds them until the next evaluation."""
+        return np.ctypeslib.as_array(L.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
 
     # -- a reply ------------------------------------------------------------------------------------------------------
 
@@ -309,55 +357,88 @@ class LlamaWorker:
         if self._context is None:
             raise Refused("not_loaded")
         began = time.perf_counter()
-        prompt, notice = self._prompt_tokens(args)
+        start = self._start_of(args)
+        prompt = start.tokens
         if len(prompt) >= self._n_ctx:
             raise Refused("prompt_too_long", prompt_tokens=len(prompt), context_length=self._n_ctx)
-        reused = self._evaluate(prompt, job, bool(args.get("exact")))
-        prompt_s = time.perf_counter() - began
-        chain = self._chain(args, prompt)
+        picker = self._picker(args, prompt)  # before the evaluation: a broken grammar is told at once
+        chooser = Backtracker(picker) if args["sampling"].get("banned_phrases") else None
         try:
-            return self._generate(args, job, chain, len(prompt), reused, began, prompt_s, notice)
+            reused = self._evaluate(prompt, job, bool(args.get("exact")))
+            prompt_s = time.perf_counter() - began
+            return self._generate(args, job, start, picker, chooser, reused, began, prompt_s)
         finally:
-            L.llama_sampler_free(chain)
+            (chooser or picker).free()
 
     def _generate(
-        self, args: dict[str, Any], job: Job, chain: Any, prompt_tokens: int, reused: int, began: float, prompt_s: float, notice: str
+        self, args: dict[str, Any], job: Job, start: _Start, picker: Picker, chooser: Backtracker | None, reused: int, began: float, prompt_s: float
     ) -> dict[str, object]:
-        streamer = Streamer(args.get("stop") or [])
+        banned = args["sampling"].get("banned_phrases") or []
+        streamer = Streamer(args.get("stop") or [], marks=start.marks, in_thought=start.in_thought, banned=banned, before=start.before)
+        prompt_tokens = len(start.tokens)
         room = self._n_ctx - prompt_tokens
         limit = min(int(args["max_tokens"]), room)
-        score = bool(args.get("score"))
-        logprobs = 0.0
-        generated = 0
-        first_at = last_at = 0.0
         stop_reason = "length" if int(args["max_tokens"]) <= room else "context"
-        position = prompt_tokens
-        while generated < limit:
+        score, alternatives = bool(args.get("score")), int(args.get("logprobs") or 0)
+        logprobs: list[float] = []
+        records: list[list[object]] = []
+        written: list[int] = []
+        sent = 0
+
+        def send(shown: list[Shown]) -> None:
+            nonlocal sent
+            for one in shown:
+                fields: dict[str, object] = {"text": one.text}
+                if one.kind != "answer":
+                    fields["kind"] = one.kind
+                if alternatives:
+                    fields["tokens"], sent = records[sent : one.tokens], max(sent, one.tokens)
+                job.piece(**fields)
+
+        if start.before:
+            send(streamer.go_on_from(start.before, spaces=start.spaces, show=not args.get("continue_last")))
+        first_at = last_at = 0.0
+        plain = picker.chain if chooser is None and picker.is_plain else None
+        context = self._context
+        while len(written) < limit:
             job.check()
-            token = L.llama_sampler_sample(chain, self._context, -1)
+            if plain is not None:
+                token = L.llama_sampler_sample(plain, context, -1)
+            else:
+                chosen = chooser.choose(len(written), self._logits) if chooser is not None else picker.pick(self._logits())
+                if chosen is None:
+                    raise Refused("nothing_allowed")
+                token = chosen
             last_at = time.perf_counter()
-            generated += 1
-            if generated == 1:
+            if not written:
                 first_at = last_at
-            if score:
-                logprobs += self._logprob(token)
+            if score or alternatives:
+                self._record(chooser.logits(len(written)) if chooser is not None else self._logits(), token, score, alternatives, logprobs, records)
+            written.append(token)
             if L.llama_vocab_is_eog(self._vocab, token):
                 stop_reason = "end"
                 break
-            shown, stopped = streamer.feed(self._piece(token))
+            shown = streamer.feed(self._piece(token))
+            if chooser is not None and streamer.go_back is not None:
+                self._take_back(streamer.go_back, chooser, banned, written, start.tokens, job)
+                del logprobs[len(written) :], records[len(written) :]
+                continue
             if shown:
-                job.piece(text=shown)
-            if stopped:
+                send(shown)
+            if streamer.stopped:
                 stop_reason = "stop"
                 break
-            if generated < limit:
-                self._decode([token], position)
+            if chooser is not None:
+                chooser.keep_from(streamer.held_from)
+            if len(written) < limit:
+                self._decode([token], len(self._tokens))
                 self._tokens.append(token)
-                position += 1
-        if stop_reason != "stop" and (rest := streamer.end()):
-            job.piece(text=rest)
+        if not streamer.stopped:
+            send(streamer.end())
+        generated = len(written)
         return {
             "text": streamer.text,
+            "reasoning": streamer.reasoning,
             "prompt_tokens": prompt_tokens,
             "reused_tokens": reused,
             "generated_tokens": generated,
@@ -367,9 +448,35 @@ class LlamaWorker:
             "first_token_s": (first_at - began) if generated else 0.0,
             "tokens_per_second": (generated - 1) / (last_at - first_at) if generated > 1 and last_at > first_at else None,
             "stop_reason": stop_reason,
-            "mean_logprob": logprobs / generated if score and generated else None,
-            "notice": notice,
+            "mean_logprob": sum(logprobs) / generated if score and generated else None,
+            "notice": start.notice,
         }
+
+    def _record(self, logits: npt.NDArray[np.float32], token: int, score: bool, alternatives: int, logprobs: list[float], records: list[list[object]]) -> None:
+        """Keep how likely the token was under the model, and what else it thought of."""
+        own = logprob_of(logits, token)
+        if score:
+            logprobs.append(own)
+        if alternatives:
+            # Latin-1: bytes as text, one character each.
+            others = [[self._piece(other).decode("latin-1"), value] for other, value in likeliest(logits, alternatives)]
+            records.append([self._piece(token).decode("latin-1"), own, others])
+
+    def _take_back(self, number: int, chooser: Backtracker, banned: list[str], written: list[int], prompt: list[int], job: Job) -> None:
+        """A banned phrase began in the reply's token `number`: forget it and all after it, here and in the KV cache."""
+        token = written[number]
+        if BanWatch(banned).feed(self._piece(token).decode("utf-8", "replace"))[1] is not None:
+            chooser.never.add(token)
+        chooser.take_back(number, token)
+        del written[number:]
+        kept = prompt + written
+        if len(kept) < len(self._tokens) and not self._cut_cache(len(kept)):
+            self._evaluate(kept, job, exact=False)
+
+
+def _tail(parts: list[Part]) -> str:
+    """The template's own text at the end."""
+    return parts[-1].text if parts and parts[-1].scaffold else ""
 
 
 def _last_error() -> str:

@@ -88,7 +88,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
 
-def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str) -> str:
+def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str, extra: Mapping[str, object]) -> str:
     if len(template) > _TEMPLATE_LIMIT_CHARS:
         raise TemplateFailed("the template is larger than 256 KiB")
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTags, jinja2.ext.loopcontrols])
@@ -97,7 +97,8 @@ def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos:
         with _time_limit(_TIME_LIMIT_SECONDS):
             pieces: list[str] = []
             length = 0
-            values = {
+            values: dict[str, Any] = {
+                **extra,
                 "messages": [dict(message) for message in messages],
                 "add_generation_prompt": True,
                 "bos_token": bos,
@@ -119,18 +120,18 @@ def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos:
         raise TemplateFailed(str(error) or type(error).__name__) from error
 
 
-def render(template: str, messages: Sequence[Mapping[str, str]], *, bos: str, eos: str) -> list[Part]:
+def render(template: str, messages: Sequence[Mapping[str, str]], *, bos: str, eos: str, extra: Mapping[str, object] | None = None) -> list[Part]:
     """The conversation as parts to tokenise, ending where the assistant begins to speak. Raises TemplateFailed.
 
     `messages` have `role` and `content`. A template that has no place for a system message gets it at the head of the
-    first user message.
+    first user message. `extra`: variables that some templates know (`enable_thinking`).
     """
     try:
-        return _parts(template, messages, bos, eos)
+        return _parts(template, messages, bos, eos, extra or {})
     except TemplateFailed:
         if not messages or messages[0]["role"] != "system":
             raise
-        return _parts(template, _without_system(messages), bos, eos)
+        return _parts(template, _without_system(messages), bos, eos, extra or {})
 
 
 def _without_system(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -142,15 +143,15 @@ def _without_system(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, 
     return [{"role": "user", "content": system["content"]}, *rest]
 
 
-def _parts(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str) -> list[Part]:
+def _parts(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str, extra: Mapping[str, object]) -> list[Part]:
     # Private-use characters frame each placeholder; what people wrote keeps its own private-use characters, because
     # only the rendering of the placeholders is searched.
     marks = [f"\ue0f0{index}\ue0f1" for index in range(len(messages))]
-    skeleton = _render(template, [dict(message) | {"content": mark} for message, mark in zip(messages, marks, strict=True)], bos, eos)
+    skeleton = _render(template, [dict(message) | {"content": mark} for message, mark in zip(messages, marks, strict=True)], bos, eos, extra)
     contents = [message["content"] for message in messages]
     # Many templates trim what people wrote. The real rendering tells whether this one does.
     try:
-        real = _render(template, messages, bos, eos)
+        real = _render(template, messages, bos, eos, extra)
     except TemplateFailed:
         real = ""
     trimmed = [content.strip() for content in contents]

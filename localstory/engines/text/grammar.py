@@ -1,0 +1,92 @@
+"""Grammars in the child: GBNF as written, or made from a JSON schema; refused with llama.cpp's own reason.
+
+`L` is `llama_cpp.llama_cpp`, imported by the worker: this module loads no engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from localstory.children.worker import Refused
+
+_LIMIT_BYTES = 256 * 1024
+_DEEPEST = 500
+"""Brackets within brackets; llama.cpp's parser calls itself for each."""
+
+
+def from_schema(L: Any, vocab: Any, schema: str) -> Any:
+    """A grammar sampler for texts that satisfy a JSON schema. Raises Refused("bad_schema")."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        json.loads(schema)
+        # The converter prints what it doesn't know.
+        with contextlib.redirect_stdout(sys.stderr):
+            text = json_schema_to_gbnf(schema)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused("bad_schema", reason=str(error)) from error
+    grammar, reason = _make(L, vocab, text)
+    if grammar is None:
+        raise Refused("bad_schema", reason=reason)
+    return grammar
+
+
+def from_gbnf(L: Any, vocab: Any, text: str) -> Any:
+    """A grammar sampler for a GBNF text whose first rule is `root`. Raises Refused("bad_grammar")."""
+    reason = ""
+    if len(text.encode("utf-8", "replace")) > _LIMIT_BYTES:
+        reason = "longer than 256 KiB"
+    elif "\0" in text:
+        reason = "a NUL character"
+    elif _depth(text) > _DEEPEST:
+        reason = f"more than {_DEEPEST} brackets within each other"
+    if not reason:
+        grammar, reason = _make(L, vocab, text)
+        if grammar is not None:
+            return grammar
+    raise Refused("bad_grammar", reason=reason)
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting of round brackets; those in quotes count too."""
+    depth = deepest = 0
+    for char in text:
+        if char == "(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char == ")":
+            depth = max(0, depth - 1)
+    return deepest
+
+
+def _make(L: Any, vocab: Any, text: str) -> tuple[Any, str]:
+    """The sampler, or None and the reason."""
+    with tempfile.TemporaryFile() as said:
+        with _fd_2_into(said):
+            grammar = L.llama_sampler_init_grammar(vocab, text.encode("utf-8", "replace"), b"root")
+        if grammar:
+            return grammar, ""
+        said.seek(0)
+        lines = [line.strip() for line in said.read(1 << 16).decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if "error parsing grammar" in line] or [line for line in lines if "grammar" in line] or ["not a grammar"]
+    # "parse: error parsing grammar: expecting name at …": what comes after is the rest of the text.
+    return None, told[0].split("grammar: ", 1)[-1][:300]
+
+
+@contextlib.contextmanager
+def _fd_2_into(file: IO[bytes]) -> Iterator[None]:
+    """What is written to fd 2 goes into `file` meanwhile: llama.cpp's parser tells its reason only there, not in the log."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
