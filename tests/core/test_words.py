@@ -48,6 +48,7 @@ SAME_IN_BOTH = {
     "Top-p": "the name of a method",
     "OK": "is said so in Vietnamese",
     "Card": "is said so in Vietnamese",
+    "llama.cpp": "a name",
 }
 
 NOT_LITERAL = {
