@@ -8,6 +8,7 @@ import json
 import logging
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,10 +16,12 @@ from typing import Any
 
 from localstory import words
 from localstory.chats import store
+from localstory.chats.asking import items_for, put_together, request_for, sendable
 from localstory.chats.store import Chat
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
+from localstory.context import Counts, Report
 from localstory.db import Database
-from localstory.engines.base import Message, Reply, Sampling, TextEngine, TextPiece, TextRequest
+from localstory.engines.base import Reply, TextEngine, TextPiece
 from localstory.errors import BadRequest, CannotContinue, Size, Word, mark
 from localstory.events import Changed, Hub, Progress
 from localstory.words import Told
@@ -27,8 +30,6 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.5
 """At most this much of a streamed reply is lost when the power goes."""
-DEFAULTS: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "repeat_penalty": 1.1, "max_tokens": 1024}
-"""What a chat asks of the model unless it says otherwise; a light penalty keeps small models from going round in circles."""
 
 _WRITING = mark("Writing")
 _OUR_BUG = mark("Something went wrong inside localstory")
@@ -99,6 +100,7 @@ class Chats:
         self._now = now
         self._writing: dict[ChatId, asyncio.Task[Any]] = {}
         self._live: dict[MessageId, str] = {}
+        self._counts: weakref.WeakKeyDictionary[TextEngine, Counts] = weakref.WeakKeyDictionary()
         self.is_open = False
         """True between `open` and `close`; before, there is nothing to read."""
 
@@ -219,7 +221,7 @@ class Chats:
             self._live[message_id] = ""
             self._hub.publish(Changed("chats", (chat.id,)))
             try:
-                await self._stream(chat, message_id, request_for(chat, path), engine, report)
+                await self._stream(chat, path, message_id, engine, report)
             finally:
                 self._live.pop(message_id, None)
         finally:
@@ -227,13 +229,36 @@ class Chats:
             self._hub.publish(Changed("chats", (chat.id,)))
         return message_id
 
-    async def _stream(self, chat: Chat, message_id: MessageId, request: TextRequest, engine: TextEngine, report: Callable[[Progress], None] | None) -> None:
+    async def context_report(self, chat_id: ChatId, engine: TextEngine, draft: str = "") -> Report:
+        """What the next request of this chat holds, were `draft` sent now: every item's tokens, what would be cut and why.
+
+        Counts only what was never counted before; waits for a reply of this engine that is being written, and loads the
+        model when it must. Raises BadRequest for a chat that is gone, and what the engine raises.
+        """
+        chat = self.get(chat_id)
+        if chat is None:
+            raise BadRequest(title=mark("This chat is gone"))
+        items = items_for(chat, self.tree(chat_id).path(chat.tip_id), draft if draft.strip() else None)
+        return (await put_together(chat, items, engine, self._counts_of(engine))).report
+
+    def _counts_of(self, engine: TextEngine) -> Counts:
+        return self._counts.setdefault(engine, Counts())
+
+    async def _stream(self, chat: Chat, path: list[ChatMessage], message_id: MessageId, engine: TextEngine, report: Callable[[Progress], None] | None) -> None:
         flushed = time.monotonic()
         state: MessageState = "stopped"
         made_of: dict[str, Any] = {}
         trouble: dict[str, Any] | None = None
+
+        def waiting(progress: Progress) -> None:
+            self._hub.publish(Waiting(chat.id, message_id, progress))
+            if report is not None:
+                report(progress)
+
         try:
-            async with contextlib.aclosing(engine.reply(request)) as events:
+            assembled = await put_together(chat, items_for(chat, path), engine, self._counts_of(engine), waiting)
+            made_of = {"context": assembled.report.as_record()}
+            async with contextlib.aclosing(engine.reply(request_for(chat, sendable(assembled)))) as events:
                 async for event in events:
                     if isinstance(event, TextPiece):
                         at = len(self._live[message_id])
@@ -245,12 +270,10 @@ class Chats:
                             await self._database.write(partial(store.flush_text, message_id=message_id, text=self._live[message_id]))
                             flushed = time.monotonic()
                     elif isinstance(event, Reply):
-                        made_of = made_of_reply(event)
+                        made_of |= made_of_reply(event)
                         state = "finished"
                     else:
-                        self._hub.publish(Waiting(chat.id, message_id, event))
-                        if report is not None:
-                            report(event)
+                        waiting(event)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -317,18 +340,6 @@ class Chats:
             await self.stop(chat_id)
         self.is_open = False
         await asyncio.to_thread(self._database.close)
-
-
-def request_for(chat: Chat, path: list[ChatMessage]) -> TextRequest:
-    """What the model is asked: the chat's system prompt and the messages up to the question. Pure.
-
-    Replies that failed without a word say nothing and are left out.
-    """
-    messages = [Message("system", chat.system_prompt)] if chat.system_prompt.strip() else []
-    messages += [Message(message.role, message.text) for message in path if message.text]
-    chosen = DEFAULTS | chat.parameters
-    sampling = Sampling(temperature=chosen["temperature"], top_p=chosen["top_p"], repeat_penalty=chosen["repeat_penalty"], seed=chosen.get("seed"))
-    return TextRequest(messages=tuple(messages), max_tokens=chosen["max_tokens"], sampling=sampling)
 
 
 def made_of_reply(reply: Reply) -> dict[str, Any]:
