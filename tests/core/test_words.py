@@ -195,6 +195,19 @@ def test_only_literals_are_translated() -> None:
     assert odd - {("localstory/words.py", "singular"), ("localstory/words.py", "plural")} == NOT_LITERAL
 
 
+def test_no_words_hide_inside_an_f_string() -> None:
+    """Babel reads an f-string as one piece of text before Python 3.12, and misses the words in its braces."""
+    hidden, looked_at = set(), 0
+    for path in SOURCES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.JoinedStr):
+                looked_at += 1
+                literals = (argument for call in word_calls(node) for argument in call.args if isinstance(argument, ast.Constant))
+                hidden |= {(path.relative_to(ROOT).as_posix(), literal.value) for literal in literals}
+    assert hidden == set()
+    assert looked_at > 300
+
+
 def at_import(node: ast.AST) -> Iterator[ast.AST]:
     """What runs when a module is imported: everything but the bodies of functions."""
     for child in ast.iter_child_nodes(node):

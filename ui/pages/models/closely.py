@@ -133,7 +133,8 @@ class CloselyView(QWidget):
         self._why.setText(now.why)
         self.bars.show_bars(now.bars, _("Memory for {model}").format(model=self._pick.candidate.name))
         memory = _("Memory: {method}.").format(method=now.method)
-        self._speed.setText(f"{_('Speed: {speed}.').format(speed=now.speed)} {memory}" if now.speed else memory)
+        speed = _("Speed: {speed}.").format(speed=now.speed) + " " if now.speed else ""
+        self._speed.setText(speed + memory)
         if self._sum.isVisible():
             self._show_sum()
 
