@@ -1,10 +1,6 @@
 """What a repository on the hub holds: its GGUF files by quantisation, with exact sizes and SHA-256, licence, languages.
 
-Asked through `net` by the hub's documented paths (`/api/models/{repo}`, `…/tree/{revision}`, `resolve/…`) and not through
-huggingface_hub's HfApi: that client follows redirects by itself, sends the token it finds in the person's home and the
-versions of installed libraries with each request, writes a cache of its own and knows neither our offline switch nor our
-log of connections; its session is global, so it can't be held to them for our calls alone.
-Formats: huggingface_hub's docs, "Hub API endpoints"; error codes: its utils/_http.py (X-Error-Code).
+Asked with huggingface_hub's HfApi, through `net` (hub_library.py says how).
 """
 
 from __future__ import annotations
@@ -16,29 +12,24 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from localstory.errors import CannotContinue, mark
+from localstory.models.hub_library import ask
 from localstory.models.names import is_safe_inside, near_names, part_in, part_names, quantisation_in, without_part
 from localstory.net import Net
-from localstory.net.errors import (
-    BadAnswer,
-    Forbidden,
-    HostNotFound,
-    NeedsToken,
-    NetTrouble,
-    NoConnection,
-    NotOnServer,
-    Offline,
-    ServerTrouble,
-    TooManyRequests,
-    TooSlow,
-)
+from localstory.net.errors import HostNotFound, NetTrouble, NoConnection, Offline, ServerTrouble, TooManyRequests, TooSlow
 from localstory.system import write_whole
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 LISTING = mark("List of a repository's files")
@@ -47,6 +38,8 @@ _MOST_PAGES = 20
 _MOST_FILES = 20_000
 _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", re.IGNORECASE)
+
+_Value = TypeVar("_Value")
 
 
 class RepoNotFound(CannotContinue):
@@ -184,19 +177,22 @@ class Hub:
 
     def repo(self, name: str, revision: str = "main", *, stop: threading.Event | None = None) -> Repo:
         """List a repository. Raises RepoNotFound, RevisionNotFound, RepoGated, and NetTrouble."""
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
         try:
-            at = "" if revision == "main" else f"/revision/{quote(revision, safe='')}"
-            facts, answer = self.net.get_json(f"{self.endpoint}/api/models/{quote(name)}{at}", purpose=LISTING, token=self.token, stop=stop)
-            if not isinstance(facts, dict):
-                raise BadAnswer(urlsplit(answer.url).hostname or "", mark("It is a web page or a text, not the list that was asked for."))
-            commit = facts.get("sha")
-            commit = commit if isinstance(commit, str) and _SHA1.fullmatch(commit) else revision
-            files = self._files(name, commit, stop)
-        except NetTrouble as error:
+            # Only what is used here: mistakes in the rest of a repository's facts are nothing to us.
+            asked = None if revision == "main" else revision
+            facts = self._ask(lambda api: api.model_info(name, revision=asked, expand=["sha", "cardData", "gated", "tags"]), stop)
+            commit = facts.sha if isinstance(facts.sha, str) and _SHA1.fullmatch(facts.sha) else revision
+            # No more than _MOST_FILES; the number of pages is held by the transport, as a page can be empty.
+            entries = self._ask(lambda api: list(islice(api.list_repo_tree(name, recursive=True, revision=commit), _MOST_FILES)), stop)
+        except HFValidationError as error:
+            raise RepoNotFound(name) from error
+        except HfHubHTTPError as error:
             raise self._meant(name, revision, error) from error
-        card = facts.get("cardData")
-        card = card if isinstance(card, dict) else {}
-        tags = [tag for tag in _list(facts.get("tags")) if isinstance(tag, str)]
+        files = [file for file in map(_hub_file, entries) if file is not None]
+        card = vars(facts.card_data) if hasattr(facts.card_data, "__dict__") else {}
+        tags = [tag for tag in _list(facts.tags) if isinstance(tag, str)]
         models, projectors = group(files)
         return Repo(
             name=name,
@@ -204,7 +200,7 @@ class Hub:
             licence=_licence(card, tags),
             base_models=tuple(_words(card.get("base_model")) or [tag[11:] for tag in tags if tag.startswith("base_model:") and tag.count(":") == 1]),
             languages=tuple(code.lower() for code in _words(card.get("language")) if _LANGUAGE.fullmatch(code)),
-            gated=facts.get("gated") not in (None, False),
+            gated=facts.gated not in (None, False),
             files=tuple(files),
             models=models,
             projectors=projectors,
@@ -223,40 +219,33 @@ class Hub:
             return [Difference("gated", "", repo)]
         return differences(found, file, size_bytes, sha256, licence)
 
-    def _files(self, name: str, commit: str, stop: threading.Event | None) -> list[HubFile]:
-        url = f"{self.endpoint}/api/models/{quote(name)}/tree/{quote(commit, safe='')}?recursive=true"
-        files: list[HubFile] = []
-        for _page in range(_MOST_PAGES):
-            entries, answer = self.net.get_json(url, purpose=LISTING, token=self.token, stop=stop)
-            files.extend(_hub_files(entries))
-            following = re.search(r'<([^>]+)>\s*;\s*rel="?next"?', answer.headers.get("link", ""))
-            if following is None or len(files) >= _MOST_FILES:
-                return files
-            url = urljoin(url, following[1])
-            if urlsplit(url).netloc != urlsplit(self.endpoint).netloc:  # the token must not follow it
-                raise BadAnswer(urlsplit(url).hostname or "", mark("Its list goes on at another server."))
-        return files
+    def _ask(self, question: Callable[[HfApi], _Value], stop: threading.Event | None) -> _Value:
+        return ask(question, self.net, self.endpoint, self.token, purpose=LISTING, most_answers=_MOST_PAGES, stop=stop)
 
-    def _meant(self, name: str, revision: str, error: NetTrouble) -> CannotContinue:
-        """What an error of a repository's own address means."""
-        if error.server_code == "RevisionNotFound":
+    def _meant(self, name: str, revision: str, error: HfHubHTTPError) -> CannotContinue:
+        """What the hub's no to a question about a repository means."""
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+        if isinstance(error, RevisionNotFoundError):
             return RevisionNotFound(name, revision)
-        page = f"{self.endpoint}/{name}"
-        if error.server_code == "GatedRepo" or (isinstance(error, Forbidden) and error.server_code != "RepoNotFound"):
-            return RepoGated(name, page)
-        if error.server_code == "RepoNotFound" or isinstance(error, NotOnServer | NeedsToken):
-            return RepoNotFound(name, self._near(name))
-        return error
+        is_gated = isinstance(error, GatedRepoError)  # which is a RepositoryNotFoundError too
+        if is_gated or (error.response.status_code == 403 and not isinstance(error, RepositoryNotFoundError)):
+            return RepoGated(name, f"{self.endpoint}/{name}")
+        return RepoNotFound(name, self._near(name))
 
     def _near(self, name: str) -> list[str]:
         """Repositories with a name like this one; none when the hub can't say."""
+        from huggingface_hub.errors import HfHubHTTPError
+
+        search = name.split("/")[-1]
         try:
-            query = f"{self.endpoint}/api/models?search={quote(name.split('/')[-1], safe='')}&limit=20"
-            found, _answer = self.net.get_json(query, purpose=LISTING, limit_bytes=1 << 20)
-        except NetTrouble:
+            known = ask(
+                lambda api: [model.id for model in api.list_models(search=search, limit=20)],
+                self.net, self.endpoint, "", purpose=LISTING, limit_bytes=1 << 20, most_answers=1,
+            )  # fmt: skip
+        except (NetTrouble, HfHubHTTPError):
             return []
-        known = [entry["id"] for entry in _list(found) if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-        return near_names(name, known[:50])
+        return near_names(name, [one for one in known if isinstance(one, str)])
 
 
 def listed(hub: Hub, cache: Path, name: str, revision: str = "main", *, fresh_seconds: float = 3600.0, stop: threading.Event | None = None) -> Repo:
@@ -343,19 +332,20 @@ def group(files: Sequence[HubFile]) -> tuple[tuple[HubModel, ...], tuple[HubFile
     return tuple(sorted(models, key=lambda model: (model.size_bytes, model.title))), tuple(projectors)
 
 
-def _hub_files(entries: Any) -> Iterator[HubFile]:
-    """The files in one page of a tree; entries that make no sense, or whose path would leave a folder, are left out."""
-    for entry in _list(entries):
-        if not isinstance(entry, dict) or entry.get("type") != "file":
-            continue
-        path, lfs = entry.get("path"), entry.get("lfs")
-        lfs = lfs if isinstance(lfs, dict) else {}
-        size, digest = lfs.get("size", entry.get("size")), lfs.get("oid", "")
-        if isinstance(path, str) and is_safe_inside(path) and isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 53:
-            yield HubFile(path, size, digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else "")
+def _hub_file(entry: RepoFile | RepoFolder) -> HubFile | None:
+    """One file of a tree; None for a folder, for what makes no sense, and for a path that would leave a folder."""
+    from huggingface_hub.hf_api import RepoFile
+
+    if not isinstance(entry, RepoFile):
+        return None
+    path, lfs = entry.path, entry.lfs
+    size, digest = (entry.size, "") if lfs is None else (lfs.size, lfs.sha256)
+    if isinstance(path, str) and is_safe_inside(path) and isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 53:
+        return HubFile(path, size, digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else "")
+    return None
 
 
-def _licence(card: dict[str, Any], tags: list[str]) -> str:
+def _licence(card: Mapping[str, Any], tags: list[str]) -> str:
     """The licence's short name; for "other" the name its makers gave it."""
     licence = next(iter(_words(card.get("license"))), "") or next((tag[8:] for tag in tags if tag.startswith("license:")), "")
     named = card.get("license_name")

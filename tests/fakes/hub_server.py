@@ -133,7 +133,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
             tags = ["gguf", f"license:{repository.licence}", f"base_model:{repository.base_model}", f"base_model:quantized:{repository.base_model}"]
             card = {"license": repository.licence, "language": repository.languages, "base_model": repository.base_model}
-            self.json({"id": name, "sha": COMMIT, "private": False, "gated": repository.gated, "tags": tags, "cardData": card} | repository.extra)
+            facts = {"id": name, "sha": COMMIT, "private": False, "gated": repository.gated, "tags": tags, "cardData": card} | repository.extra
+            expand = query.get("expand")  # "id", and of the rest only what was asked for
+            self.json({key: value for key, value in facts.items() if key == "id" or expand is None or key in expand})
         elif words[2] == "tree":
             entries: list[dict[str, Any]] = []
             folders = sorted({path.split("/")[0] for path in repository.files if "/" in path})

@@ -164,9 +164,17 @@ def test_the_licence_stands_in_the_tags_too(hub: Hub, server: FakeHub) -> None:
     ],
 )  # fmt: skip
 def test_entries_that_would_leave_a_folder_or_make_no_sense_are_left_out(hub: Hub, server: FakeHub, entry: dict[str, object]) -> None:
-    good = {"type": "file", "path": "good.gguf", "size": 7, "lfs": {"oid": "not a hash", "size": 8}}
-    server.misbehave("/tree/", lambda handler: handler.json([{"type": "file", "size": 1} | entry, "x", None, good]))
+    common = {"type": "file", "oid": "f" * 40, "size": 1}
+    good = common | {"path": "good.gguf", "lfs": {"oid": "not a hash", "size": 8, "pointerSize": 134}}
+    server.misbehave("/tree/", lambda handler: handler.json([common | entry, good]))
     assert hub.repo(REPO).files == (HubFile("good.gguf", 8, ""),)
+
+
+@pytest.mark.parametrize("entry", ["x", None, 5, {}, {"type": "file", "path": "a.gguf"}, {"type": "file", "path": "a.gguf", "size": 1, "oid": "f", "lfs": []}])
+def test_a_list_that_is_not_in_the_hubs_format_is_refused(hub: Hub, server: FakeHub, entry: object) -> None:
+    server.misbehave("/tree/", lambda handler: handler.json([entry]))
+    with pytest.raises(errors.BadAnswer):
+        hub.repo(REPO)
 
 
 def test_an_endpoint_and_a_token_come_from_the_environment(server: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
