@@ -132,6 +132,10 @@ class Net:
         """What went out since the start, oldest first; the last 2,000."""
         return list(self._log)
 
+    def note(self, connection: Connection) -> None:
+        """Keep a line of the log for a request that went out beside this client, under its rules (`net.live`)."""
+        self._log.append(connection)
+
     def close(self) -> None:
         """Close all connections. Closing twice is harmless."""
         with self._lock:
@@ -482,6 +486,14 @@ def _proxy_for(address: SplitResult) -> str:
 def _proxy_pool(proxy: str, secure: ssl.SSLContext | None, sockets: httpcore2.SyncBackend) -> httpcore2.ConnectionPool:
     import httpcore2
 
+    url, auth = _proxy_parts(proxy)
+    return httpcore2.HTTPProxy(url, proxy_auth=auth, ssl_context=secure, max_connections=None, keepalive_expiry=15.0, network_backend=sockets)
+
+
+def _proxy_parts(proxy: str) -> tuple[httpcore2.URL, tuple[str, str] | None]:
+    """Where the proxy is, and who asks it. Raises ProxyTrouble for a kind we don't speak."""
+    import httpcore2
+
     try:
         parts = urlsplit(proxy)
         host, port = parts.hostname or "", parts.port
@@ -490,8 +502,7 @@ def _proxy_pool(proxy: str, secure: ssl.SSLContext | None, sockets: httpcore2.Sy
     if parts.scheme not in ("http", "https") or not host:
         raise errors.ProxyTrouble(host or "?", parts.scheme)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    url = httpcore2.URL(scheme=parts.scheme, host=host, port=port, target="/")
-    return httpcore2.HTTPProxy(url, proxy_auth=auth, ssl_context=secure, max_connections=None, keepalive_expiry=15.0, network_backend=sockets)
+    return httpcore2.URL(scheme=parts.scheme, host=host, port=port, target="/"), auth
 
 
 def _why(error: Exception, host: str) -> errors.NetTrouble:

@@ -193,5 +193,19 @@ class BadAddress(NetTrouble):
         super().__init__(title=mark("“{address}” is no address"), hint=mark("An address begins with https:// and names a file."), address=address[:200])
 
 
+class BadKey(NetTrouble):
+    """A key with characters that no key has: line breaks, spaces, letters beyond ASCII. It was sent nowhere."""
+
+    code = "bad_key"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            title=mark("The key for {host} can't be used"),
+            detail=mark("It has characters that no key has, such as spaces or line breaks."),
+            hint=mark("Copy the key again, whole and without anything around it."),
+            host=host,
+        )
+
+
 class Stopped(Exception):
     """The caller's `stop` was set: not an error."""

@@ -82,19 +82,19 @@ class Sockets(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         if self._is_offline() and not is_loopback(host):
             raise Refused
-        addresses = _addresses(host, port)
-        for number, address in enumerate(addresses, 1):
+        found = addresses(host, port)
+        for number, address in enumerate(found, 1):
             # Where IPv6 is broken, every IPv6 address of a large site would wait for the whole timeout before IPv4 has its turn.
-            limit = _limit(timeout) if number == len(addresses) else min(_limit(timeout), _NEXT_ADDRESS_SECONDS)
+            limit = _limit(timeout) if number == len(found) else min(_limit(timeout), _NEXT_ADDRESS_SECONDS)
             try:
                 return _Watched(super().connect_tcp(address, port, limit, local_address, socket_options))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if number == len(addresses):
+                if number == len(found):
                     raise
         raise httpcore2.ConnectError("no address")
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def addresses(host: str, port: int) -> list[str]:
     """Where `host` is, IPv6 and IPv4 by turns. Looked up in a thread: the system's resolver knows no timeout and no stop."""
     if is_loopback(host):
         return ["127.0.0.1", "::1"] if host.rstrip(".").lower() == "localhost" else [host.strip("[]")]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from localstory.engines.base import Sampling, TextEngine, TextRequest
+from localstory.engines.text.dialects import LLAMA_SERVER
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.llama_cpp import LlamaCppEngine
+from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from localstory.events import Progress
 from tests.conftest import worker_processes
+from tests.contracts.endpoint_contract import CarefulCounts, EndpointContract
 from tests.contracts.text_contract import ASK, TextEngineContract, cancel_seconds, reply_to
+from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.text_server import TextServer
 
 LONG = "The sea is a very large body of salt water that goes up and down and up and down, again and again. " * 60
 
@@ -68,3 +73,25 @@ async def test_stops_within_half_a_second_of_cancel_while_loading(gemma3: Path) 
     assert await cancel_seconds(engine, ASK, after=Progress) < 0.5
     await engine.close()
     assert not worker_processes()
+
+
+class TestOpenAIEndpoint(CarefulCounts, EndpointContract):
+    @pytest.fixture
+    def server(self) -> Iterator[TextServer]:
+        with OpenAIServer(key="sk-of-the-test") as server:
+            yield server
+
+    @pytest.fixture
+    def engine(self, server: TextServer) -> TextEngine:
+        return OpenAIEndpoint(server.url, server.model_name, "sk-of-the-test")
+
+
+class TestLlamaServer(EndpointContract):
+    @pytest.fixture
+    def server(self) -> Iterator[TextServer]:
+        with OpenAIServer(is_llama_server=True) as server:
+            yield server
+
+    @pytest.fixture
+    def engine(self, server: TextServer) -> TextEngine:
+        return OpenAIEndpoint(server.url, server.model_name, dialect=LLAMA_SERVER)

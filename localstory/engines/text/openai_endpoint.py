@@ -1,0 +1,402 @@
+"""A server that speaks OpenAI's interface as a TextEngine: llama-server, KoboldCpp, vLLM, Jan, or one on the internet.
+
+The `openai` client builds the requests; the connection is ours (`net.live`), and so is the reading of the stream: the client's own
+builds a model of pydantic for every token, follows redirects, and takes lines of any length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from localstory.engines.base import EngineFacts, Message, OnProgress, Stream, TextEvent, TextPiece, TextRequest, TokenChoice, TokenLogprob
+from localstory.engines.text.dialects import LLAMA_SERVER, OPENAI, Dialect, request_fields
+from localstory.engines.text.endpoint import (
+    MOST_LINE_BYTES,
+    Capabilities,
+    Events,
+    Lines,
+    ServerModel,
+    ServerSaid,
+    Writing,
+    careful_count,
+    careful_prompt_count,
+    check_offered,
+    count_in,
+    host_of,
+    number_in,
+    object_in,
+    other_kind,
+    refused,
+    said_in,
+    sendable,
+    text_in,
+    token_in,
+    too_long,
+    value_of,
+)
+from localstory.engines.text.llama_cpp import check_request
+from localstory.errors import CannotContinue
+from localstory.events import Progress
+from localstory.net import Net
+from localstory.net.errors import BadAnswer, CutOff, NetTrouble, TooSlow
+from localstory.words import mark
+
+log = logging.getLogger(__name__)
+
+ASKING = mark("An answer of a text server")
+LISTING = mark("The list of models of a text server")
+_READING = mark("Reading the text")
+_AFTER_END_SECONDS = 2.0
+"""What a server may take, after it said why it ended, to say how many tokens it were."""
+_MOST_LISTED = 2000
+
+
+def server_url(typed: str) -> str:
+    """An address as a person types it, as the base of OpenAI's interface: `localhost:8080` -> `http://localhost:8080/v1`."""
+    text = typed.strip().rstrip("/")
+    text = text if "://" in text else f"http://{text}"
+    parts = urlsplit(text)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/v1", "", ""))
+
+
+class OpenAIEndpoint:
+    """One model of one server. Replies may run side by side: the server puts them in a row. `key` goes to this server only.
+
+    `context_length`: where the person knows it better than the server says. Nothing stays open between requests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str = "",
+        key: str = "",
+        *,
+        dialect: Dialect = OPENAI,
+        net: Net | None = None,
+        patience: Any = None,
+        context_length: int | None = None,
+    ) -> None:
+        self.base_url = server_url(base_url)
+        self.host = host_of(self.base_url)
+        self.dialect = dialect
+        self._model = model
+        self._key = key
+        self._net = net or Net()
+        self._patience = patience
+        self._context_length = context_length
+        self._version = ""
+        self._has_looked = False
+
+    def describe(self) -> EngineFacts:
+        """What is known so far; the context length after the first look at the server."""
+        return EngineFacts(
+            self.dialect.name, self._version, model=self._model, context_length=self._context_length, details={"server": self.host, "url": self.base_url}
+        )
+
+    def capabilities(self) -> Capabilities:
+        """What this server can do, and why not the rest."""
+        return self.dialect.capabilities()
+
+    async def models(self) -> list[ServerModel]:
+        """What the server offers. Raises NetTrouble."""
+        value = await self._ask("/models")
+        listed = value.get("data") if isinstance(value, dict) else None
+        if not isinstance(listed, list):
+            raise BadAnswer(self.host, mark("It is another list than agreed."))
+        return [_listed(one) for one in listed[:_MOST_LISTED] if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"]]
+
+    async def reply(self, request: TextRequest) -> Stream[TextEvent]:
+        """Stream the reply; the last event is an `EndpointReply`. What came before an error was yielded and stands.
+
+        Raises BadRequest (NotOffered), PromptTooLong, KeyNeeded, NoSuchModel, ServerSaid, and every NetTrouble.
+        """
+        check_request(request)
+        warnings = check_offered(request, self.capabilities(), self.host)
+        await self._look()
+        seed = request.sampling.seed if request.sampling.seed is not None else secrets.randbits(31)
+        official, own = request_fields(request, self.dialect, self._model, seed)
+        counted = careful_count(request.prompt) if request.prompt is not None else careful_prompt_count(request.messages)
+        writing = Writing(request, self.host, warnings)
+        yield Progress(_READING)
+        if request.prefill:
+            yield TextPiece(request.prefill)
+        async with contextlib.aclosing(self._stream(official, own, writing, counted)) as pieces:
+            async for piece in pieces:
+                yield piece
+        told = seed if "seed" in self.dialect.features else 0
+        yield writing.reply(model=self._model, engine=self.dialect.name, seed=told, counted=counted, context_length=self._context_length)
+
+    async def _stream(self, official: dict[str, Any], own: dict[str, Any], writing: Writing, counted: int) -> Stream[TextPiece]:
+        from localstory.net.live import HttpRefusal, LivePatience, Watch, live_client, reason_within
+
+        openai = await _library()
+        patience = self._patience or LivePatience()
+        watch = Watch(patience)
+        reader = _Reader(self.host, writing)
+        try:
+            async with (
+                live_client(self._net, self.base_url, purpose=ASKING, key=self._key, patience=patience, watch=watch) as http,
+                # The key is added by the connection, below the library: what it logs, retries or redirects can't hold it.
+                openai.AsyncOpenAI(api_key="unused", base_url=self.base_url, max_retries=0, timeout=None, http_client=http) as client,
+            ):
+                where = client.completions if "prompt" in official else client.chat.completions
+                async with where.with_streaming_response.create(**official, extra_body=own) as response:
+                    async for part in response.http_response.aiter_raw():
+                        before = writing.events
+                        for piece in reader.feed(part):
+                            yield piece
+                        if writing.is_stopped or reader.is_done:
+                            break
+                        if writing.finish:
+                            watch.ends_soon(_AFTER_END_SECONDS)
+                        elif writing.events != before:
+                            watch.went_on()
+        except Exception as error:
+            for piece in writing.rest():
+                yield piece
+            reason = reason_within(error)
+            if isinstance(reason, HttpRefusal):
+                raise self._understood(reason, counted) from error
+            if not (writing.finish and isinstance(reason, CutOff | TooSlow)):  # behind the end nothing is missing but numbers
+                if reason is None or reason is error:
+                    raise
+                raise reason from error
+        for piece in reader.end():
+            yield piece
+
+    def _understood(self, refusal: Any, counted: int) -> CannotContinue:
+        reason = refused(
+            self.host, refusal.status, refusal.headers, refusal.body, model=self._model, counted=counted, context_length=self._context_length
+        )
+        self._context_length = self._context_length or getattr(reason, "context_length", None)
+        return reason
+
+    async def count_tokens(self, text: str) -> int:
+        """Exact for llama-server; a careful estimate elsewhere."""
+        return (await self.count_many([text]))[0]
+
+    async def count_many(self, texts: Sequence[str], report: OnProgress | None = None) -> list[int]:
+        """Exact for llama-server; careful estimates elsewhere. Raises NetTrouble."""
+        if "token_count" not in self.dialect.features:
+            return [careful_count(text) for text in texts]
+        return [await self._tokenized(text, {"add_special": False}) if text else 0 for text in texts]
+
+    async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
+        """Exact for llama-server; a careful estimate elsewhere. Raises NetTrouble."""
+        if "token_count" not in self.dialect.features:
+            return careful_prompt_count(messages)
+        body = {"messages": [{"role": message.role, "content": sendable(message.text)} for message in messages]}
+        value = await self._ask("/apply-template", body, at_root=True)
+        if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
+            raise BadAnswer(self.host, mark("It is another list than agreed."))
+        return await self._tokenized(value["prompt"], {"add_special": True, "parse_special": True})
+
+    async def _tokenized(self, text: str, how: Mapping[str, Any]) -> int:
+        value = await self._ask("/tokenize", {"content": sendable(text), **how}, at_root=True)
+        tokens = value.get("tokens") if isinstance(value, dict) else None
+        if not isinstance(tokens, list):
+            raise BadAnswer(self.host, mark("It is another list than agreed."))
+        return len(tokens)
+
+    async def close(self) -> None:
+        """Nothing stays open between requests."""
+
+    async def _look(self) -> None:
+        """Learn the model's name and context length, once. What goes wrong here goes wrong again, and is told, in the request itself."""
+        if self._has_looked or (self._model and self._context_length):
+            return
+        with contextlib.suppress(NetTrouble):
+            await self._look_closely()
+            self._has_looked = True
+
+    async def _look_closely(self) -> None:
+        found = await self.models()
+        if not self._model and found:
+            self._model = next((one.name for one in found if one.loaded), found[0].name)
+        chosen = next((one for one in found if one.name == self._model), None)
+        if self._context_length is None and chosen is not None:
+            self._context_length = chosen.context_length
+        if self.dialect is LLAMA_SERVER:
+            props = await self._ask("/props", at_root=True)
+            if isinstance(props, dict):
+                self._version = str(props.get("build_info") or "")[:80]
+                told = count_in(props.get("default_generation_settings"), "n_ctx")
+                self._context_length = self._context_length or told
+
+    async def _ask(self, path: str, body: Mapping[str, Any] | None = None, *, at_root: bool = False) -> Any:
+        from localstory.net.live import QUICK, HttpRefusal, LivePatience, ask_json
+
+        root = "" if at_root else urlsplit(self.base_url).path
+        own = self._patience if isinstance(self._patience, LivePatience) and self._patience.first_seconds < QUICK.first_seconds else QUICK
+        try:
+            return await ask_json(self._net, self.base_url, root + path, purpose=LISTING, body=body, key=self._key, patience=own)
+        except HttpRefusal as refusal:
+            raise refused(self.host, refusal.status, refusal.headers, refusal.body) from refusal
+
+
+async def _library() -> Any:
+    """The `openai` library; importing it takes about a second, so it happens in a thread, at the first reply."""
+    return await asyncio.to_thread(importlib.import_module, "openai")
+
+
+def _listed(one: Mapping[str, Any]) -> ServerModel:
+    """An entry of /v1/models. vLLM says `max_model_len`, OpenRouter `context_length`, llama-server `meta.n_ctx_train` and a `status`."""
+    meta = one.get("meta")
+    status = one.get("status")
+    state = status.get("value") if isinstance(status, dict) else None
+    return ServerModel(
+        one["id"][:300],
+        loaded={"loaded": True, "unloaded": False}.get(str(state)) if state is not None else None,
+        context_length=count_in(one, "max_model_len") or count_in(one, "context_length"),
+        max_context_length=count_in(meta, "n_ctx_train"),
+        size_bytes=count_in(meta, "size"),
+    )
+
+
+class _Reader:
+    """From bytes to the pieces of a reply."""
+
+    def __init__(self, host: str, writing: Writing) -> None:
+        self._host, self._writing = host, writing
+        self._lines, self._events = Lines(host), Events()
+        self._plain: list[str] = []
+        self._plain_length = 0
+        self._bytes = 0
+        self._saw_event = False
+        self.is_done = False
+
+    def feed(self, part: bytes) -> Iterator[TextPiece]:
+        """The pieces that these bytes end."""
+        self._bytes += len(part)
+        for line in self._lines.feed(part):
+            yield from self._line(line)
+            if self.is_done or self._writing.is_stopped:
+                return
+
+    def end(self) -> Iterator[TextPiece]:
+        """The connection is at its end. Raises CutOff when the reply is not."""
+        writing = self._writing
+        if not self.is_done and not writing.is_stopped:
+            for line in self._lines.end():
+                yield from self._line(line)
+            event = self._events.end()
+            if event is not None:
+                yield from self._event(*event)
+            if not self._saw_event and any(line.strip() for line in self._plain):
+                yield from self._take(value_of("\n".join(self._plain), self._host))
+        if not writing.finish and not writing.is_stopped and not (self.is_done and writing.has_words):
+            yield from writing.rest()
+            if self.is_done:
+                raise BadAnswer(self._host, mark("It ended without a word and without a reason."))
+            raise CutOff(self._host, self._bytes)
+        yield from writing.rest()
+
+    def _line(self, line: str) -> Iterator[TextPiece]:
+        if line and not self._saw_event and not line.startswith(("data:", ":", "event:", "id:", "retry:")):
+            if not self._plain and line.lstrip().startswith("<"):
+                raise BadAnswer(self._host, mark("It is a web page, not a model's answer."))
+            self._plain.append(line)  # a whole answer at once, from a server that can't stream, or an error
+            self._plain_length += len(line)
+            if self._plain_length > MOST_LINE_BYTES:
+                raise BadAnswer(self._host, mark("A line of its answer never ends."))
+            return
+        event = self._events.line(line)
+        if event is not None:
+            yield from self._event(*event)
+        elif self._events.is_too_large:
+            raise BadAnswer(self._host, mark("A line of its answer never ends."))
+
+    def _event(self, name: str, data: str) -> Iterator[TextPiece]:
+        self._saw_event = True
+        if data.startswith("[DONE]"):
+            self.is_done = True
+            return
+        value = value_of(data, self._host)
+        if name == "error" and "error" not in value:
+            value = {"error": value}
+        yield from self._take(value)
+
+    def _take(self, value: Mapping[str, Any]) -> Iterator[TextPiece]:
+        writing, host = self._writing, self._host
+        if value.get("error"):
+            said = said_in(value)
+            raise too_long(value, said, 0, None) or ServerSaid(host, said)
+        _take_numbers(value, writing, host)
+        choices = value.get("choices")
+        if choices is None:
+            choices = []
+        if not isinstance(choices, list):
+            raise other_kind(host)
+        for choice in choices:
+            if not isinstance(choice, dict):
+                raise other_kind(host)
+            if choice.get("index") not in (0, None):
+                raise BadAnswer(host, mark("It wrote several answers where one was asked for."))
+            if writing.finish and self._saw_event:
+                continue  # nothing belongs behind the end
+            new = object_in(choice, "delta", host) or object_in(choice, "message", host)
+            text = text_in(new, "content", host) or text_in(choice, "text", host)
+            reasoning = text_in(new, "reasoning_content", host) or text_in(new, "reasoning", host)
+            if new.get("tool_calls") or new.get("function_call"):
+                writing.wants_tools = True
+            tokens = _tokens(object_in(choice, "logprobs", host), host) if choice.get("logprobs") else ()
+            yield from writing.words(text, reasoning, tokens)
+            finish = choice.get("finish_reason")
+            if finish is not None:
+                if not isinstance(finish, str):
+                    raise other_kind(host)
+                writing.finish = finish
+                writing.wants_tools = writing.wants_tools or finish in ("tool_calls", "function_call")
+            if isinstance(choice.get("stop_reason"), str):  # vLLM: the stop text itself
+                writing.is_stop_text = True
+
+
+def _take_numbers(value: Mapping[str, Any], writing: Writing, host: str) -> None:
+    usage = value.get("usage")
+    if isinstance(usage, dict):
+        prompt, generated = count_in(usage, "prompt_tokens"), count_in(usage, "completion_tokens")
+        writing.prompt_tokens = prompt if prompt is not None else writing.prompt_tokens
+        writing.generated_tokens = generated if generated is not None else writing.generated_tokens
+        writing.reused_tokens = count_in(usage.get("prompt_tokens_details"), "cached_tokens") or writing.reused_tokens
+    timings = value.get("timings")  # llama-server
+    if isinstance(timings, dict):
+        writing.reused_tokens = count_in(timings, "cache_n") or writing.reused_tokens
+        milliseconds = number_in(timings, "prompt_ms")
+        writing.prompt_s = milliseconds / 1000 if milliseconds is not None else writing.prompt_s
+    stats = value.get("stats")  # LM Studio
+    if isinstance(stats, dict) and isinstance(stats.get("stop_reason"), str):
+        writing.is_stop_text = stats["stop_reason"] == "stopStringFound"
+        if stats["stop_reason"] == "contextLengthReached":
+            writing.finish = "contextLengthReached"
+
+
+def _tokens(value: Mapping[str, Any], host: str) -> list[TokenLogprob]:
+    """`logprobs` of a choice: of chats (`content`), or of completions (`tokens`, `token_logprobs`, `top_logprobs`)."""
+    content = value.get("content")
+    if isinstance(content, list):
+        if not all(isinstance(one, dict) for one in content):
+            raise other_kind(host)
+        return [token_in(one, host) for one in content]
+    texts, numbers, others = value.get("tokens"), value.get("token_logprobs"), value.get("top_logprobs")
+    if texts is None:
+        return []
+    if not isinstance(texts, list) or not isinstance(numbers, list) or len(texts) != len(numbers):
+        raise other_kind(host)
+    found = []
+    for at, (text, number) in enumerate(zip(texts, numbers, strict=True)):
+        one: dict[str, Any] = {"token": text, "logprob": number if number is not None else 0.0}
+        beside = others[at] if isinstance(others, list) and at < len(others) else None
+        own = token_in(one, host)
+        if isinstance(beside, dict):
+            choices = [token_in({"token": word, "logprob": its}, host) for word, its in beside.items()]
+            choices.sort(key=lambda choice: -choice.logprob)
+            own = TokenLogprob(own.token, own.logprob, tuple(TokenChoice(choice.token, choice.logprob) for choice in choices))
+        found.append(own)
+    return found

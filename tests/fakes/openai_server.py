@@ -1,0 +1,124 @@
+"""A server on this machine that speaks OpenAI's interface as its API reference documents it (chat/completions, completions, models;
+unknown fields are refused, at most four stop texts), or as llama-server does (more samplers, /props, /tokenize, /apply-template)."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, tokens_of
+
+_COMMON = {
+    "model", "max_tokens", "max_completion_tokens", "stream", "stream_options", "temperature", "top_p", "frequency_penalty", "presence_penalty",
+    "seed", "stop", "n", "user", "logit_bias",
+}  # fmt: skip
+_CHAT = _COMMON | {"messages", "response_format", "logprobs", "top_logprobs", "tools", "tool_choice", "reasoning_effort"}
+_COMPLETION = _COMMON | {"prompt", "echo", "suffix", "logprobs", "best_of"}
+
+
+class OpenAIServer(TextServer):
+    """`is_llama_server`: speaks as llama-server does."""
+
+    def __init__(self, model: ServedModel | None = None, *, key: str = "", is_llama_server: bool = False) -> None:
+        super().__init__(model, key=key)
+        self.is_llama_server = is_llama_server
+
+    def answer(self, handler: Handler, asked: Asked) -> None:
+        if self.key and asked.headers.get("authorization") != f"Bearer {self.key}":
+            return _refuse(handler, 401, "Incorrect API key provided.", "invalid_api_key")
+        match asked.method, asked.path:
+            case "GET", "/v1/models":
+                entry: dict[str, Any] = {"id": self.model_name, "object": "model", "created": 1700000000, "owned_by": "owner"}
+                if self.is_llama_server:
+                    entry["meta"] = {"n_ctx_train": 32768, "n_params": 1_000_000_000, "size": 700_000_000, "n_vocab": 32000, "n_embd": 2048}
+                else:
+                    entry["max_model_len"] = self.model.context_length  # as vLLM does
+                return handler.json({"object": "list", "data": [entry]})
+            case "POST", "/v1/chat/completions":
+                return self._write(handler, asked.body, is_chat=True)
+            case "POST", "/v1/completions":
+                return self._write(handler, asked.body, is_chat=False)
+        if self.is_llama_server:
+            match asked.method, asked.path:
+                case "GET", "/props":
+                    return handler.json(
+                        {
+                            "default_generation_settings": {"n_ctx": self.model.context_length},
+                            "total_slots": 4, "model_path": "/models/the-sea.gguf", "chat_template": "{{ messages }}", "build_info": "b11800-0c1e57098",
+                        }
+                    )  # fmt: skip
+                case "POST", "/tokenize":
+                    special = 1 if asked.body.get("add_special") else 0
+                    return handler.json({"tokens": list(range(len(tokens_of(str(asked.body["content"]))) + special))})
+                case "POST", "/apply-template":
+                    # Its template is two tokens long; the third of `ServedModel.count` is the one that begins every text.
+                    return handler.json({"prompt": "<|chat|> " + _page(asked.body["messages"]) + " <|reply|>"})
+        return _refuse(handler, 404, f"Invalid URL ({asked.method} {asked.path})", None)
+
+    def _write(self, handler: Handler, body: dict[str, Any], *, is_chat: bool) -> None:
+        unknown = sorted(set(body) - (_CHAT if is_chat else _COMPLETION))
+        if unknown and not self.is_llama_server:
+            _refuse(handler, 400, f"Unrecognized request argument supplied: {unknown[0]}", None)
+            return
+        if body.get("model") != self.model_name and not self.is_llama_server:
+            _refuse(handler, 404, f"The model `{body.get('model')}` does not exist or you do not have access to it.", "model_not_found")
+            return
+        stops = body.get("stop") or []
+        stops = [stops] if isinstance(stops, str) else stops
+        if len(stops) > 4 and not self.is_llama_server:
+            _refuse(handler, 400, "'stop' has more than 4 elements", None)
+            return
+        prompt = _page(body["messages"]) if is_chat else str(body["prompt"])
+        counted, window = self.model.count(prompt), self.model.context_length
+        if counted >= window:
+            if self.is_llama_server:
+                said = f"the request exceeds the available context size ({window} tokens), try increasing it"
+                error = {"code": 400, "message": said, "type": "exceed_context_size_error", "n_prompt_tokens": counted, "n_ctx": window}
+                handler.json({"error": error}, 400)
+                return
+            said = f"This model's maximum context length is {window} tokens. However, your messages resulted in {counted} tokens. Please reduce the length."
+            _refuse(handler, 400, said, "context_length_exceeded")
+            return
+        cached = self.model.cached(prompt)
+        limit = min(int(body.get("max_tokens") or body.get("max_completion_tokens") or 16), window - counted)
+        kind = "chat.completion.chunk" if is_chat else "text_completion"
+        base = {"id": "c-1", "object": kind, "created": 1700000000, "model": self.model_name}
+
+        def send(delta: dict[str, Any], reason: str | None, logprobs: Any = None) -> None:
+            choice: dict[str, Any] = {"index": 0, "finish_reason": reason, "logprobs": logprobs}
+            choice |= {"delta": delta} if is_chat else {"text": delta.get("content", "")}
+            handler.chunk(f"data: {json.dumps(base | {'choices': [choice]}, ensure_ascii=False)}\n\n".encode())
+
+        out = Written()
+        handler.begin("text/event-stream; charset=utf-8")
+        if is_chat:
+            send({"role": "assistant", "content": ""}, None)
+        for token in self.model.write(prompt, seed=body.get("seed"), limit=limit, stops=stops, out=out):
+            send({"content": token}, None, _logprobs(token, body, is_chat) if body.get("logprobs") else None)
+        send({}, out.reason)
+        if (body.get("stream_options") or {}).get("include_usage"):
+            usage = {"prompt_tokens": counted, "completion_tokens": out.tokens, "total_tokens": counted + out.tokens}
+            last = base | {"choices": [], "usage": usage | {"prompt_tokens_details": {"cached_tokens": cached}}}
+            if self.is_llama_server:
+                last["timings"] = {"cache_n": cached, "prompt_n": counted - cached, "prompt_ms": 12.5, "predicted_n": out.tokens, "predicted_ms": 30.0}
+            handler.chunk(f"data: {json.dumps(last)}\n\n".encode())
+        handler.chunk(b"data: [DONE]\n\n")
+        handler.end()
+
+
+def _logprobs(token: str, body: dict[str, Any], is_chat: bool) -> dict[str, Any]:
+    half = math.log(0.5)
+    if is_chat:
+        others = [{"token": token, "logprob": half, "bytes": list(token.encode())}, {"token": " no", "logprob": math.log(0.25), "bytes": list(b" no")}]
+        own = {"token": token, "logprob": half, "bytes": list(token.encode()), "top_logprobs": others[: body.get("top_logprobs") or 0]}
+        return {"content": [own]}
+    return {"tokens": [token], "token_logprobs": [half], "top_logprobs": [{token: half, " no": math.log(0.25)}], "text_offset": [0]}
+
+
+def _page(messages: list[dict[str, Any]]) -> str:
+    return " ".join(str(message["content"]) for message in messages)
+
+
+def _refuse(handler: Handler, status: int, said: str, code: str | None) -> None:
+    handler.json({"error": {"message": said, "type": "invalid_request_error", "param": None, "code": code}}, status)
