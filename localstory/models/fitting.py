@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 from localstory.errors import CannotContinue
 from localstory.events import Progress
@@ -26,6 +28,7 @@ from localstory.paths import Home
 from localstory.words import mark
 
 log = logging.getLogger(__name__)
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,14 @@ class Fitting:
         """Everything `name` means, with headers read. `words`: also ask the vocabulary what a word costs in tokens.
 
         Raises what `targets.resolve` raises; what a single file's header raises; a repository raises only when no file of
-        it can be used.
+        it can be used. Cancelled, it stops reading at once and waits until nothing is asked of the network any more.
         """
         if progress is not None:
             progress(Progress(mark("Reading the model's header")))
+        stop = threading.Event()
         hub = Hub(self._net)
-        targets = await asyncio.to_thread(resolve, name, self._home, hub)
-        read = await asyncio.to_thread(read_targets, targets, self._home, self._net)
+        targets = await _in_thread(lambda: resolve(name, self._home, hub, stop=stop), stop)
+        read = await _in_thread(lambda: read_targets(targets, self._home, self._net, stop=stop), stop)
         good = [one for one in read if isinstance(one, TargetHeader)]
         failed = tuple((target, one) for target, one in zip(targets, read, strict=True) if isinstance(one, CannotContinue))
         if not good:
@@ -126,6 +130,19 @@ class Fitting:
                     found.append(_candidate(entry, file, subject, local))
         found += [_unlisted(model) for name, model in here.items() if name not in known]
         return found
+
+
+async def _in_thread(work: Callable[[], _Value], stop: threading.Event) -> _Value:
+    """What `work` returns. A thread can't be cancelled: it is told by `stop`, and its end is waited for."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        # It ends with Stopped, or what was wrong at that moment: looked at, or asyncio complains that nobody did.
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.wait([running])
+        raise
 
 
 def subject_of(read: TargetHeader, costs: dict[str, float]) -> Subject:

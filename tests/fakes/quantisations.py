@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
-from tests.fakes.gguf_files import I32, STRING, U32, array, pair, tensor
+from tests.fakes.gguf_files import F32, I32, STRING, U32, array, pair, tensor
 from tests.fakes.hub_server import Content
 from tests.fakes.model_headers import ALIGNMENT, NUMBER_OF, TensorPlan, model, tensor_bytes, tokenizer_pairs
 
@@ -27,7 +27,8 @@ def quantised(quantisation: str, shape: str = "gemma3-27b", *, merges: int = 0, 
     made = model(shape)
     metadata = made.metadata | {"general.file_type": number, "general.name": f"{shape} {quantisation}"}
     metadata.pop("tokenizer.ggml.model")
-    pairs = [pair(key, U32 if isinstance(value, int) else STRING, value) for key, value in metadata.items() if isinstance(value, int | str)]
+    kinds = {int: U32, float: F32, str: STRING}
+    pairs = [pair(key, kinds[type(value)], value) for key, value in metadata.items() if type(value) in kinds]
     pairs += tokenizer_pairs(made.vocabulary)
     if merges:
         pairs += [array("tokenizer.ggml.merges", STRING, [f"▁t {rule}" for rule in range(merges)])]
