@@ -50,6 +50,7 @@ def items_for(chat: Chat, path: Sequence[ChatMessage], draft: str | None = None)
     for at, message in enumerate(path):
         kind: Kind = "draft" if at >= question else "history"
         reasoning, text = split_reasoning(message.text) if message.role == "assistant" else ("", message.text)
+        reasoning = str(message.made_of.get("reasoning", "")) or reasoning
         if message.text:
             items.append(Item(kind, text, message.role, str(message.id), reasoning=reasoning))
     if draft:

@@ -32,6 +32,7 @@ FLUSH_SECONDS = 0.5
 """At most this much of a streamed reply is lost when the power goes."""
 
 _WRITING = mark("Writing")
+_THINKING = mark("Thinking")
 _OUR_BUG = mark("Something went wrong inside localstory")
 _OUR_BUG_HINT = mark("Try again. If it happens again, please report it with the details.")
 
@@ -249,6 +250,7 @@ class Chats:
         state: MessageState = "stopped"
         made_of: dict[str, Any] = {}
         trouble: dict[str, Any] | None = None
+        thoughts = ""
 
         def waiting(progress: Progress) -> None:
             self._hub.publish(Waiting(chat.id, message_id, progress))
@@ -260,7 +262,12 @@ class Chats:
             made_of = {"context": assembled.report.as_record()}
             async with contextlib.aclosing(engine.reply(request_for(chat, sendable(assembled)))) as events:
                 async for event in events:
-                    if isinstance(event, TextPiece):
+                    if isinstance(event, TextPiece) and event.kind == "reasoning":
+                        if not thoughts:
+                            waiting(Progress(_THINKING))
+                        thoughts += event.text
+                        made_of["reasoning"] = thoughts
+                    elif isinstance(event, TextPiece):
                         at = len(self._live[message_id])
                         if at == 0 and report is not None:
                             report(Progress(_WRITING))
