@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QPlainTextEdit, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
-from localstory.chats.service import DEFAULTS
+from localstory.chats.asking import DEFAULTS
 from localstory.chats.store import Chat
 from localstory.models.library import TextModel
 from localstory.words import _
