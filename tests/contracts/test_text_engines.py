@@ -11,11 +11,15 @@ from localstory.engines.base import Sampling, TextEngine, TextRequest
 from localstory.engines.text.dialects import LLAMA_SERVER
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.llama_cpp import LlamaCppEngine
+from localstory.engines.text.lmstudio import LMStudioEngine
+from localstory.engines.text.ollama import OllamaEngine
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from localstory.events import Progress
 from tests.conftest import worker_processes
 from tests.contracts.endpoint_contract import CarefulCounts, EndpointContract
 from tests.contracts.text_contract import ASK, TextEngineContract, cancel_seconds, reply_to
+from tests.fakes.lmstudio_server import LMStudioServer
+from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
 from tests.fakes.text_server import TextServer
 
@@ -95,3 +99,26 @@ class TestLlamaServer(EndpointContract):
     @pytest.fixture
     def engine(self, server: TextServer) -> TextEngine:
         return OpenAIEndpoint(server.url, server.model_name, dialect=LLAMA_SERVER)
+
+
+class TestOllama(CarefulCounts, EndpointContract):
+    @pytest.fixture
+    def server(self) -> Iterator[TextServer]:
+        with OllamaServer() as server:
+            yield server
+
+    @pytest.fixture
+    def engine(self, server: TextServer) -> TextEngine:
+        return OllamaEngine(server.url, server.model_name, context_length=8192)
+
+
+class TestLMStudio(CarefulCounts, EndpointContract):
+    @pytest.fixture
+    def server(self) -> Iterator[TextServer]:
+        with LMStudioServer(key="lm-of-the-test") as server:
+            server.loaded_length = server.model.context_length
+            yield server
+
+    @pytest.fixture
+    def engine(self, server: TextServer) -> TextEngine:
+        return LMStudioEngine(server.url, server.model_name, "lm-of-the-test")

@@ -74,6 +74,7 @@ LMSTUDIO = Dialect(
     "lmstudio",
     samplers=_OPENAI_SAMPLERS | {"top_k": "top_k", "repeat_penalty": "repeat_penalty"},
     features=frozenset(("json_schema", "seed", "load", "unload")),
+    most_stops=4,
     reasons={
         "grammar": mark("LM Studio takes JSON schemas, no grammars."),
         "logprobs": mark("LM Studio gives no probabilities."),

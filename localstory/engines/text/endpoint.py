@@ -470,6 +470,7 @@ class Writing:
         self._tokens: list[TokenLogprob] = []
         self._tokens_given = 0
         self._logprob_sum = 0.0
+        self._scored = 0
         self._began = time.perf_counter()
         self._first = self._last = 0.0
         self.events = 0
@@ -506,8 +507,10 @@ class Writing:
         if self.events > 4 * self.request.max_tokens + 64 or self._characters > 64 * self.request.max_tokens + 4096:
             raise BadAnswer(self.host, mark("It wrote on and on, far beyond the length that was asked for."))
         for token in tokens:
-            self._tokens.append(token)
+            self._scored += 1
             self._logprob_sum += token.logprob
+            if self.request.logprobs:
+                self._tokens.append(token)
         if reasoning:
             self._own_reasoning.append(reasoning)
             yield TextPiece(reasoning, "reasoning")
@@ -557,7 +560,7 @@ class Writing:
             model=model,
             engine=engine,
             seed=seed,
-            mean_logprob=self._logprob_sum / len(self._tokens) if self._tokens and self.request.score else None,
+            mean_logprob=self._logprob_sum / self._scored if self._scored and self.request.score else None,
             reasoning="".join(self._own_reasoning) + self._streamer.reasoning,
             warnings=tuple(self.warnings),
         )

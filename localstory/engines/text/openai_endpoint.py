@@ -106,11 +106,10 @@ class OpenAIEndpoint:
 
     async def models(self) -> list[ServerModel]:
         """What the server offers. Raises NetTrouble."""
-        value = await self._ask("/models")
-        listed = value.get("data") if isinstance(value, dict) else None
-        if not isinstance(listed, list):
+        found = listed(await self._ask("/models"))
+        if found is None:
             raise BadAnswer(self.host, mark("It is another list than agreed."))
-        return [_listed(one) for one in listed[:_MOST_LISTED] if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"]]
+        return found
 
     async def reply(self, request: TextRequest) -> Stream[TextEvent]:
         """Stream the reply; the last event is an `EndpointReply`. What came before an error was yielded and stands.
@@ -230,20 +229,31 @@ class OpenAIEndpoint:
                 told = count_in(props.get("default_generation_settings"), "n_ctx")
                 self._context_length = self._context_length or told
 
-    async def _ask(self, path: str, body: Mapping[str, Any] | None = None, *, at_root: bool = False) -> Any:
+    async def _ask(self, path: str, body: Mapping[str, Any] | None = None, *, at_root: bool = False, is_slow: bool = False) -> Any:
         from localstory.net.live import QUICK, HttpRefusal, LivePatience, ask_json
 
-        root = "" if at_root else urlsplit(self.base_url).path
-        own = self._patience if isinstance(self._patience, LivePatience) and self._patience.first_seconds < QUICK.first_seconds else QUICK
+        root = urlsplit(self.base_url).path
+        root = root.removesuffix("/v1") if at_root else root
+        usual = LivePatience() if is_slow else QUICK
+        own = self._patience if self._patience is not None and self._patience.first_seconds < usual.first_seconds else usual
         try:
             return await ask_json(self._net, self.base_url, root + path, purpose=LISTING, body=body, key=self._key, patience=own)
         except HttpRefusal as refusal:
-            raise refused(self.host, refusal.status, refusal.headers, refusal.body) from refusal
+            model = str(body.get("model", "")) if body else ""
+            raise refused(self.host, refusal.status, refusal.headers, refusal.body, model=model) from refusal
 
 
 async def _library() -> Any:
     """The `openai` library; importing it takes about a second, so it happens in a thread, at the first reply."""
     return await asyncio.to_thread(importlib.import_module, "openai")
+
+
+def listed(value: object) -> list[ServerModel] | None:
+    """The models of OpenAI's list; None for what is no such list. Pure."""
+    entries = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        return None
+    return [_listed(one) for one in entries[:_MOST_LISTED] if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"]]
 
 
 def _listed(one: Mapping[str, Any]) -> ServerModel:
