@@ -6,7 +6,7 @@ are kept so that nothing is evaluated twice. The draw gets fresh random numbers 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,12 +27,11 @@ class _Point:
 class Backtracker:
     """Owns the picker it is given, and copies of it; `free` it."""
 
-    def __init__(self, picker: Picker) -> None:
+    def __init__(self, picker: Picker, never: Sequence[int]) -> None:
         self._picker = picker
+        self._never = never  # tokens that are not worth a try
         self._points: dict[int, _Point] = {}
         self._redraws = 0
-        self.never: set[int] = set()
-        """Tokens that hold a banned phrase by themselves."""
 
     def choose(self, number: int, logits: Callable[[], npt.NDArray[np.float32]]) -> int | None:
         """The reply's token `number` from `logits`, or from those kept when it is chosen again; None: nothing is left."""
@@ -44,7 +43,7 @@ class Backtracker:
             self._picker.free()
             self._redraws += 1
             self._picker = point.picker.copy(redraw=self._redraws)
-        return self._picker.pick(point.logits, self.never | point.forbidden)
+        return self._picker.pick(point.logits, [*self._never, *point.forbidden])
 
     def logits(self, number: int) -> npt.NDArray[np.float32]:
         """Those that token `number`, which may still be taken back, was chosen from."""

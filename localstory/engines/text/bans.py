@@ -5,9 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+_SPACES = {ord(char): " " for char in map(chr, range(128)) if char.isspace()}
+
 
 def fold(text: str) -> str:
     """`text` with letter case and kinds of white space made equal; as long as before, so that places stay."""
+    if text.isascii():  # nearly all of it
+        return text.lower().translate(_SPACES)
     return "".join(" " if char.isspace() else low if len(low := char.lower()) == 1 else char for char in text)
 
 
@@ -20,8 +24,9 @@ class BanWatch:
     def __init__(self, phrases: Sequence[str], before: str = "") -> None:
         # The same letters may be written composed or not (Vietnamese).
         forms = {fold(unicodedata.normalize(form, phrase)) for phrase in phrases for form in ("NFC", "NFD")}
-        self._phrases = sorted(forms - {""})
-        longest = max(map(len, self._phrases), default=1)
+        self.phrases = sorted(forms - {""})
+        """What is looked for, folded."""
+        longest = max(map(len, self.phrases), default=1)
         self._tail = fold(before)[-(longest - 1) :] if longest > 1 else ""
         self._tail_limit = longest - 1
         self._waiting = ""
@@ -44,7 +49,7 @@ class BanWatch:
         behind = len(self._tail)
         folded = self._tail + fold(self._waiting)
         # A match must end in what waits: what the person wrote before may hold the phrase.
-        found = min((at for phrase in self._phrases if (at := folded.find(phrase, max(0, behind - len(phrase) + 1))) >= 0), default=-1)
+        found = min((at for phrase in self.phrases if (at := folded.find(phrase, max(0, behind - len(phrase) + 1))) >= 0), default=-1)
         if found >= 0:
             return "", self._go_back(found - behind)
         held = self._held(folded)
@@ -70,7 +75,7 @@ class BanWatch:
     def _held(self, folded: str) -> int:
         """How many characters at the end may be the beginning of a banned phrase."""
         longest = 0
-        for phrase in self._phrases:
+        for phrase in self.phrases:
             for length in range(min(len(phrase) - 1, len(folded)), longest, -1):
                 if folded.endswith(phrase[:length]):
                     longest = length

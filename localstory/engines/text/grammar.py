@@ -1,6 +1,6 @@
 """Grammars in the child: GBNF as written, or made from a JSON schema; refused with llama.cpp's own reason.
 
-`L` is `llama_cpp.llama_cpp`, imported by the worker: this module loads no engine.
+`log` is where the worker keeps what the engine logs. `L` is `llama_cpp.llama_cpp`, imported by the worker: this module loads no engine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from localstory.children.worker import Refused
@@ -20,7 +20,7 @@ _DEEPEST = 500
 """Brackets within brackets; llama.cpp's parser calls itself for each."""
 
 
-def from_schema(L: Any, vocab: Any, schema: str) -> Any:
+def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> Any:
     """A grammar sampler for texts that satisfy a JSON schema. Raises Refused("bad_schema")."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
@@ -31,13 +31,13 @@ def from_schema(L: Any, vocab: Any, schema: str) -> Any:
             text = json_schema_to_gbnf(schema)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused("bad_schema", reason=str(error)) from error
-    grammar, reason = _make(L, vocab, text)
+    grammar, reason = _make(L, vocab, text, log)
     if grammar is None:
         raise Refused("bad_schema", reason=reason)
     return grammar
 
 
-def from_gbnf(L: Any, vocab: Any, text: str) -> Any:
+def from_gbnf(L: Any, vocab: Any, text: str, log: Sequence[str]) -> Any:
     """A grammar sampler for a GBNF text whose first rule is `root`. Raises Refused("bad_grammar")."""
     reason = ""
     if len(text.encode("utf-8", "replace")) > _LIMIT_BYTES:
@@ -47,7 +47,7 @@ def from_gbnf(L: Any, vocab: Any, text: str) -> Any:
     elif _depth(text) > _DEEPEST:
         reason = f"more than {_DEEPEST} brackets within each other"
     if not reason:
-        grammar, reason = _make(L, vocab, text)
+        grammar, reason = _make(L, vocab, text, log)
         if grammar is not None:
             return grammar
     raise Refused("bad_grammar", reason=reason)
@@ -65,8 +65,9 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _make(L: Any, vocab: Any, text: str) -> tuple[Any, str]:
+def _make(L: Any, vocab: Any, text: str, log: Sequence[str]) -> tuple[Any, str]:
     """The sampler, or None and the reason."""
+    before = len(log)
     with tempfile.TemporaryFile() as said:
         with _fd_2_into(said):
             grammar = L.llama_sampler_init_grammar(vocab, text.encode("utf-8", "replace"), b"root")
@@ -74,7 +75,7 @@ def _make(L: Any, vocab: Any, text: str) -> tuple[Any, str]:
             return grammar, ""
         said.seek(0)
         lines = [line.strip() for line in said.read(1 << 16).decode("utf-8", "replace").splitlines()]
-    told = [line for line in lines if "error parsing grammar" in line] or [line for line in lines if "grammar" in line] or ["not a grammar"]
+    told = [line for line in lines if "error parsing grammar" in line] or list(log)[before:] or ["not a grammar"]
     # "parse: error parsing grammar: expecting name at …": what comes after is the rest of the text.
     return None, told[0].split("grammar: ", 1)[-1][:300]
 

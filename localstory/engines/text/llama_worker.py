@@ -21,13 +21,13 @@ import numpy.typing as npt
 
 from localstory.children.worker import Cancelled, Job, Refused, serve
 from localstory.engines.text.backtrack import Backtracker
-from localstory.engines.text.bans import BanWatch
+from localstory.engines.text.bans import BanWatch, fold
 from localstory.engines.text.grammar import from_gbnf, from_schema
 from localstory.engines.text.logprobs import likeliest, logprob_of
-from localstory.engines.text.reasoning import THINK, Marks, knows_switch, marks_of, opens_thought
+from localstory.engines.text.reasoning import THINK, Marks, marks_of, opens_thought
 from localstory.engines.text.samplers import Picker, Samplers
 from localstory.engines.text.streaming import Shown, Streamer
-from localstory.engines.text.template import CHATML, Part, TemplateFailed, render
+from localstory.engines.text.template import CHATML, Part, TemplateFailed, knows_thinking_switch, render
 from localstory.fit.llama_params import NoSuchDevice, set_context_params, set_model_params
 
 BATCH_TOKENS = 512
@@ -81,6 +81,7 @@ class LlamaWorker:
         self._load_s = 0.0
         self._samplers: Samplers | None = None
         self._marks = THINK
+        self._folded: list[str] | None = None  # every token's text, once phrases were banned
         # ctypes callbacks must outlive their use.
         self._abort_callback = L.ggml_abort_callback(lambda _data: self._job is not None and self._job.cancelled)
 
@@ -163,7 +164,7 @@ class LlamaWorker:
             "parameters": int(L.llama_model_n_params(self._model)),
             "load_s": self._load_s,
             "has_template": template is not None,
-            "thinking_switch": knows_switch(self._template),
+            "thinking_switch": knows_thinking_switch(self._template),
             "log": "".join(_load_log)[-100_000:],
         }
 
@@ -187,6 +188,7 @@ class LlamaWorker:
         self._context = self._model = None
         self._tokens, self._aligned = [], 0
         self._piece_of = {}
+        self._folded = None
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 
@@ -341,11 +343,19 @@ class LlamaWorker:
                     raise Refused("bad_token", token=one, tokens=self._n_vocab)
                 bias.append((one, float(value)))
         grammar = None
+        _engine_log.clear()
         if args.get("json_schema"):
-            grammar = from_schema(L, self._vocab, str(args["json_schema"]))
+            grammar = from_schema(L, self._vocab, str(args["json_schema"]), _engine_log)
         elif args.get("grammar"):
-            grammar = from_gbnf(L, self._vocab, str(args["grammar"]))
+            grammar = from_gbnf(L, self._vocab, str(args["grammar"]), _engine_log)
         return self._samplers.picker(args["sampling"], bias, prompt, grammar)
+
+    def _holding(self, phrases: list[str]) -> list[int]:
+        """The tokens that hold a banned phrase by themselves: not worth a try."""
+        if self._folded is None:
+            self._folded = [fold(self._piece(token).decode("utf-8", "replace")) for token in range(self._n_vocab)]
+        wanted = BanWatch(phrases).phrases
+        return [token for token, text in enumerate(self._folded) if any(phrase in text for phrase in wanted)]
 
     def _logits(self) -> npt.NDArray[np.float32]:
         """The next token's logits, as the context holds them until the next evaluation."""
@@ -362,7 +372,8 @@ class LlamaWorker:
         if len(prompt) >= self._n_ctx:
             raise Refused("prompt_too_long", prompt_tokens=len(prompt), context_length=self._n_ctx)
         picker = self._picker(args, prompt)  # before the evaluation: a broken grammar is told at once
-        chooser = Backtracker(picker) if args["sampling"].get("banned_phrases") else None
+        banned = args["sampling"].get("banned_phrases") or []
+        chooser = Backtracker(picker, self._holding(banned)) if banned else None
         try:
             reused = self._evaluate(prompt, job, bool(args.get("exact")))
             prompt_s = time.perf_counter() - began
@@ -420,7 +431,7 @@ class LlamaWorker:
                 break
             shown = streamer.feed(self._piece(token))
             if chooser is not None and streamer.go_back is not None:
-                self._take_back(streamer.go_back, chooser, banned, written, start.tokens, job)
+                self._take_back(streamer.go_back, chooser, written, start.tokens, job)
                 del logprobs[len(written) :], records[len(written) :]
                 continue
             if shown:
@@ -462,12 +473,9 @@ class LlamaWorker:
             others = [[self._piece(other).decode("latin-1"), value] for other, value in likeliest(logits, alternatives)]
             records.append([self._piece(token).decode("latin-1"), own, others])
 
-    def _take_back(self, number: int, chooser: Backtracker, banned: list[str], written: list[int], prompt: list[int], job: Job) -> None:
+    def _take_back(self, number: int, chooser: Backtracker, written: list[int], prompt: list[int], job: Job) -> None:
         """A banned phrase began in the reply's token `number`: forget it and all after it, here and in the KV cache."""
-        token = written[number]
-        if BanWatch(banned).feed(self._piece(token).decode("utf-8", "replace"))[1] is not None:
-            chooser.never.add(token)
-        chooser.take_back(number, token)
+        chooser.take_back(number, written[number])
         del written[number:]
         kept = prompt + written
         if len(kept) < len(self._tokens) and not self._cut_cache(len(kept)):

@@ -5,11 +5,7 @@ To add a model's marks: one line in `KNOWN`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-
-_THINKING = re.compile(r"\{[%{][^%}]*(?<![.\w'\"])thinking\b(?!['\"\s]*=[^=])")
-"""`thinking` read as a variable of its own in a template: not a field, a text or an assignment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +48,6 @@ def marks_of(template: str) -> Marks:
         if marks.open in template or marks.close in template:
             return marks
     return THINK
-
-
-def knows_switch(template: str) -> bool:
-    """Whether the template asks `enable_thinking` (or `thinking`, as DeepSeek-V3.1 and Granite call it)."""
-    return "enable_thinking" in template or _THINKING.search(template) is not None
 
 
 def opens_thought(text: str, marks: Marks) -> bool:

@@ -148,17 +148,17 @@ class Picker:
         grammar = L.llama_sampler_clone(self._grammar) if self._grammar is not None else None
         return Picker(L, chain, grammar, self._seed, self._redraws, self._never)
 
-    def pick(self, logits: npt.NDArray[np.float32], forbidden: Iterable[int] = ()) -> int | None:
+    def pick(self, logits: npt.NDArray[np.float32], forbidden: Sequence[int] = ()) -> int | None:
         """Choose from `logits` (one for each token of the vocabulary; not changed); None when nothing is allowed."""
         candidates, array = candidates_of(self._L, logits)
-        for token in (*self._never, *forbidden):
-            candidates["logit"][token] = -np.inf
+        if self._never or forbidden:
+            candidates["logit"][[*self._never, *forbidden]] = -np.inf
         if self._grammar is not None:
             self._L.llama_sampler_apply(self._grammar, ctypes.byref(array))
         if candidates["logit"].max() == -np.inf:
             return None
         self._L.llama_sampler_apply(self.chain, ctypes.byref(array))
-        token = int(candidates["id"][array.selected])
+        token = int(array.data[array.selected].id)  # not candidates: XTC moves the beginning
         self._L.llama_sampler_accept(self.chain, token)
         if self._grammar is not None:
             self._L.llama_sampler_accept(self._grammar, token)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 import jinja2.ext
+import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 if TYPE_CHECKING:
@@ -88,11 +89,27 @@ def _time_limit(seconds: float) -> Iterator[None]:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
 
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTags, jinja2.ext.loopcontrols])
+    environment.filters["tojson"] = _tojson
+    return environment
+
+
+def knows_thinking_switch(template: str) -> bool:
+    """Whether the template asks `enable_thinking`, or `thinking` as DeepSeek-V3.1 and Granite call it."""
+    if len(template) > _TEMPLATE_LIMIT_CHARS or "thinking" not in template:
+        return False
+    try:
+        names = jinja2.meta.find_undeclared_variables(_environment().parse(template))
+    except (jinja2.TemplateError, RecursionError):
+        return False
+    return not names.isdisjoint({"enable_thinking", "thinking"})
+
+
 def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str, extra: Mapping[str, object]) -> str:
     if len(template) > _TEMPLATE_LIMIT_CHARS:
         raise TemplateFailed("the template is larger than 256 KiB")
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTags, jinja2.ext.loopcontrols])
-    environment.filters["tojson"] = _tojson
+    environment = _environment()
     try:
         with _time_limit(_TIME_LIMIT_SECONDS):
             pieces: list[str] = []
