@@ -69,11 +69,14 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             # What was measured here says nothing of another computer.
             check = FitCheck(app.records if another is None else None)
             reports = []
+            many = len(found.subjects) > 1
             try:
                 for subject, target in zip(found.subjects, found.targets, strict=True):
-                    ask = partial(check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress)
+                    ask = partial(
+                        check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress, one_of_many=many
+                    )
                     report = await ask(siblings=found.subjects)
-                    if len(found.subjects) == 1 and report.verdict.level != "good" and (siblings := await app.fitting.siblings(target)):
+                    if not many and report.verdict.level != "good" and (siblings := await app.fitting.siblings(target)):
                         report = await ask(siblings=siblings)
                     reports.append(report)
             finally:

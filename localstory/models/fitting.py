@@ -16,13 +16,14 @@ from localstory.fit.dry_run import DryRunner
 from localstory.fit.language_cost import language_costs
 from localstory.fit.records import model_key
 from localstory.fit.report import Subject
-from localstory.gguf.header import check_file
+from localstory.gguf.header_cache import HeaderCache
 from localstory.models.catalogue import Catalogue, CatalogueFile, TextEntry, header_of, load_catalogue
 from localstory.models.hub import Hub
 from localstory.models.library import TextModel, text_models
+from localstory.models.names import part_names
 from localstory.models.quality import quality_words
 from localstory.models.recommend import UNSCORED_QUALITY, Candidate
-from localstory.models.targets import FitTarget, TargetHeader, read_targets, resolve
+from localstory.models.targets import STRIPPED, FitTarget, TargetHeader, read_targets, resolve
 from localstory.net import Net
 from localstory.paths import Home
 from localstory.words import mark
@@ -115,6 +116,7 @@ class Fitting:
         Reads headers of files that are here; blocks for some 100 ms, so call it in a thread.
         """
         here = {model.path.name.casefold(): model for model in text_models(self._home) if model.usable}
+        headers = HeaderCache(self._home.cache / STRIPPED)
         found: list[Candidate] = []
         known: set[str] = set()
         for entry in self.catalogue.texts:
@@ -125,10 +127,10 @@ class Fitting:
                     known.add(name)
                 else:
                     local = None
-                subject = estimated(entry, file) if local is None else _read(local)
+                subject = estimated(entry, file) if local is None else _read(local, headers)
                 if subject is not None:
                     found.append(_candidate(entry, file, subject, local))
-        found += [_unlisted(model) for name, model in here.items() if name not in known]
+        found += [_unlisted(model, subject) for name, model in here.items() if name not in known and (subject := _read(model, headers)) is not None]
         return found
 
 
@@ -179,9 +181,10 @@ def estimated(entry: TextEntry, file: CatalogueFile) -> Subject | None:
     )
 
 
-def _read(model: TextModel) -> Subject | None:
+def _read(model: TextModel, headers: HeaderCache) -> Subject | None:
+    """All parts of a split model; None where the file went or broke since the library looked."""
     try:
-        header = check_file(model.path)
+        header = headers.of_files([model.path.with_name(part) for part in part_names(model.path.name)]).header
     except CannotContinue:
         return None
     return Subject(header, model.title, model.size_bytes, model_key(header), model.licence, model.quantisation)
@@ -207,10 +210,8 @@ def _candidate(entry: TextEntry, file: CatalogueFile, subject: Subject, local: T
     )
 
 
-def _unlisted(model: TextModel) -> Candidate:
+def _unlisted(model: TextModel, subject: Subject) -> Candidate:
     """A file that is here and in no list: judged by whether it runs, never put before a model with a score."""
-    subject = _read(model)
-    assert subject is not None
     return Candidate(
         model=str(model.path),
         title=model.title,

@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from localstory.errors import BadRequest, CannotContinue, FileTrouble, mark
 from localstory.gguf.header import BadGguf, Header, check_file, read_header
-from localstory.gguf.stripped import StrippedModel, join_headers, strip, strip_files
+from localstory.gguf.header_cache import HeaderCache
+from localstory.gguf.stripped import StrippedModel, join_headers, strip
 from localstory.models.hub import DEFAULT_ENDPOINT, FileNotInRepo, Hub, HubFile, HubModel, Repo, listed
 from localstory.models.library import resolve_text_model
 from localstory.models.names import (
@@ -39,6 +40,9 @@ from localstory.models.ollama_store import OllamaModel, find_in_registry, find_i
 from localstory.models.remote_header import PURPOSE, RemoteFile, RemoteHeader, read_remote_headers
 from localstory.net import Net, typed_address
 from localstory.paths import Home
+
+STRIPPED = "stripped"
+"""The folder in <home>/cache with headers of files that are here, without their vocabulary."""
 
 Source: TypeAlias = Literal["file", "library", "starter", "hub", "url", "ollama", "ollama_registry"]
 
@@ -169,7 +173,7 @@ def read_targets(
     for index, target in enumerate(targets):
         if target.is_here:
             try:
-                keep(index, _read_here(target))
+                keep(index, _read_here(target, HeaderCache(home.cache / STRIPPED)))
             except CannotContinue as error:
                 keep(index, error)
     if files:
@@ -304,10 +308,10 @@ def _from_ollama(model: OllamaModel) -> FitTarget:
 # -- headers --------------------------------------------------------------------------------------------------------------
 
 
-def _read_here(target: FitTarget) -> TargetHeader:
+def _read_here(target: FitTarget, known: HeaderCache) -> TargetHeader:
     """Raises FileTrouble, BadGguf."""
     headers = [check_file(target.paths[0])]
-    stripped = strip_files(target.paths)
+    stripped = known.of_files(target.paths)
     try:
         size = target.paths[0].stat().st_size
         for path in target.paths[1:]:

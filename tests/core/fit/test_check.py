@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
 from localstory.fit.check import FitCheck, NotExact, formula_report
 from localstory.fit.context_params import LoadSettings
+from localstory.fit.dry_run import DryRunner
 from localstory.fit.need import DeviceNeed, MemoryNeed
 from localstory.fit.rehearsal import RehearsalRefused
 from localstory.fit.report import Subject
@@ -190,6 +192,27 @@ async def test_auto_asks_llama_cpp_where_it_can(starter: Subject) -> None:
     assert report.computed is not None
     assert report.need.kv_bytes == report.computed.kv_bytes
     assert report.notes == ()
+
+
+async def test_one_of_many_is_asked_for_its_need_alone(starter: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    need = DryRunner.need
+
+    async def counted(self: DryRunner, *arguments: Any, **options: Any) -> MemoryNeed:
+        asked.append(1)
+        return await need(self, *arguments, **options)
+
+    monkeypatch.setattr(DryRunner, "need", counted)
+    check = FitCheck()
+    try:
+        brief = await check.report(starter, OFFICE, one_of_many=True)
+        assert len(asked) == 1
+        whole = await check.report(starter, OFFICE)
+    finally:
+        await check.close()
+    assert len(asked) > 2
+    assert (brief.need, brief.need.method, brief.verdict) == (whole.need, "exact", whole.verdict)
+    assert brief.max_context == whole.max_context
 
 
 async def test_for_a_card_that_is_not_here_figures_are_computed_and_it_says_so(starter: Subject) -> None:

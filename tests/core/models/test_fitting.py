@@ -55,6 +55,43 @@ async def test_a_file_of_a_repository_that_is_no_model_is_told_beside_the_others
     assert [(target.quantisation, trouble.code) for target, trouble in found.failed] == [("Q8_0", "bad_model")]
 
 
+def put_here(home: Path, name: str, quantisation: str) -> Path:
+    """A model of its true size in the person's models folder, zeros behind the header."""
+    content = quantised(quantisation, layers=20)
+    there = open_home(home).models / name
+    there.parent.mkdir(parents=True, exist_ok=True)
+    with open(there, "wb") as file:
+        file.write(content.start)
+        file.truncate(content.size_bytes)
+    return there
+
+
+def test_a_model_that_is_here_is_read_once_and_again_when_it_changed(home: Path, net: Net) -> None:
+    there = put_here(home, "rồng 🐉.gguf", "Q4_K_M")
+    fitting = Fitting(open_home(home), net)
+
+    def seen() -> tuple[str, int]:
+        (found,) = [one for one in fitting.candidates() if one.source == str(there)]
+        return found.subject.header.quantisation, found.subject.file_size_bytes
+
+    first, cache = seen(), home / "cache" / "stripped"
+    kept = set(cache.iterdir())  # the starter's too
+    assert first == ("Q4_K_M", there.stat().st_size) and seen() == first
+    assert set(cache.iterdir()) == kept
+    put_here(home, there.name, "Q8_0")
+    assert seen() == ("Q8_0", there.stat().st_size)
+    for one in cache.iterdir():
+        one.write_bytes(b"damaged")
+    assert seen()[0] == "Q8_0"
+
+
+async def test_a_file_here_is_asked_about_from_the_kept_header(home: Path, fitting: Fitting) -> None:
+    there = put_here(home, "m.gguf", "Q4_K_M")
+    first = await fitting.subjects(str(there))
+    again = await fitting.subjects(str(there))
+    assert again.subjects == first.subjects and len(list((home / "cache" / "stripped").iterdir())) == 1
+
+
 @pytest.mark.parametrize("behaviour", [fake.stalls, fake.drips], ids=["stalls", "drips"])
 @pytest.mark.parametrize("where", ["/api/models/owner/repo", "/tree/", "/resolve/", "/files/"])
 async def test_a_cancelled_job_stops_reading_at_once(hub: FakeHub, net: Net, fitting: Fitting, where: str, behaviour: Callable[[Handler], None]) -> None:
