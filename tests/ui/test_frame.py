@@ -245,6 +245,16 @@ def test_the_level_decides_what_the_side_panel_shows(opened: Opened) -> None:
     assert opened.app.chats.all()[0].parameters == {"temperature": 0.2}
 
 
+def test_the_side_panel_leaves_parameters_alone_that_it_does_not_show(opened: Opened) -> None:
+    fill(opened)
+    opened.chat.open(opened.app.chats.all()[0].id)
+    opened.chat._change_chat({"parameters": {"when_full": "stop"}})
+    opened.settle()
+    opened.chat.panel._spins["temperature"].setValue(0.2)  # type: ignore[arg-type]
+    opened.settle()
+    assert opened.app.chats.all()[0].parameters == {"when_full": "stop", "temperature": 0.2}
+
+
 def test_qts_own_words_are_there_in_both_languages(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     from PySide6.QtWidgets import QDialogButtonBox
 

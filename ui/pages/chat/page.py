@@ -200,7 +200,7 @@ class ChatPage(Page):
         if self._chat is None:
             return {}
         path = self._tree.path(self._chat.tip_id)
-        return next((message.made_of for message in reversed(path) if message.made_of), {})
+        return next((message.made_of for message in reversed(path) if message.made_of.get("usage")), {})
 
     # -- models --------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class ChatSide(QWidget):
         self._desk = desk
         self._shown_chat: int | None = None
         self._filling = False
+        self._other_parameters: dict[str, Any] = {}
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         scroll = QScrollArea()
@@ -120,7 +121,9 @@ class ChatSide(QWidget):
         prompt = chat.system_prompt if chat is not None else ""
         if self.prompt.toPlainText() != prompt and not self._timer.isActive():
             self.prompt.setPlainText(prompt)
-        chosen = DEFAULTS | (chat.parameters if chat is not None else {})
+        parameters = chat.parameters if chat is not None else {}
+        self._other_parameters = {name: value for name, value in parameters.items() if name not in self._spins}
+        chosen = DEFAULTS | parameters
         for name, spin in self._spins.items():
             if not spin.hasFocus():
                 spin.setValue(chosen[name])
@@ -141,14 +144,15 @@ class ChatSide(QWidget):
     def _parameter_changed(self) -> None:
         if not self._filling:
             values = {name: round(spin.value(), 3) if isinstance(spin, QDoubleSpinBox) else spin.value() for name, spin in self._spins.items()}
-            self.changed.emit({"parameters": {name: value for name, value in values.items() if value != DEFAULTS[name]}})
+            chosen = {name: value for name, value in values.items() if value != DEFAULTS[name]}
+            self.changed.emit({"parameters": self._other_parameters | chosen})
 
     def _reset(self) -> None:
         self._filling = True
         for name, spin in self._spins.items():
             spin.setValue(DEFAULTS[name])
         self._filling = False
-        self.changed.emit({"parameters": {}})
+        self.changed.emit({"parameters": self._other_parameters})
 
 
 def _fill(form: QFormLayout, facts: list[tuple[str, str]]) -> None:
