@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localstory.context import split_reasoning
@@ -22,5 +22,6 @@ def test_thoughts_and_answer(text: str, thoughts: str, answer: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "a", "\n", " "])).map("".join))
+@settings(deadline=None)
 def test_nothing_is_lost(text: str) -> None:
     assert "".join(split_reasoning(text)) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localstory.context import Checkpoint, Fits, Item, Policy, Shortened, Window, fit_into
@@ -39,6 +39,7 @@ def test_an_edit_under_it_makes_it_invalid_and_one_after_it_does_not() -> None:
 
 
 @given(st.integers(0, 19), st.integers(2, 20))
+@settings(deadline=None)
 def test_any_change_under_a_summary_is_noticed(at: int, up_to: int) -> None:
     history = talk(10)
     changed = [replace(item, text=item.text + ".") if index == at else item for index, item in enumerate(history)]

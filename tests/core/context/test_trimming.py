@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localstory.context.items import Trim
@@ -35,6 +35,7 @@ def test_each_way_to_cut(trim: Trim, at_most: int, expected: str) -> None:
 
 
 @given(st.text(max_size=300), st.integers(0, 60), st.sampled_from(["start", "end", "sentences", "whole"]), st.booleans())
+@settings(deadline=None)
 def test_never_more_than_asked_and_always_a_piece_of_the_text(text: str, at_most: int, trim: Trim, by_words: bool) -> None:
     count = words if by_words else len
     rest = trimmed(text, at_most, trim, count)
