@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localstory.cli.screen import Screen
-from localstory.errors import BadRequest
-from localstory.words import _, duration, mark, number, size
+from localstory.errors import BadRequest, CannotContinue
+from localstory.words import _, duration, mark, number, size, tell
 
 if TYPE_CHECKING:
     from localstory.fit.context_params import LoadSettings
@@ -51,7 +51,7 @@ def machine_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
-    """The object of DESIGN.md's table for one file; {"model", "bytes_read", "fits": [...]} for a whole repository."""
+    """The object of DESIGN.md's table for one file; {"model", "bytes_read", "fits": [...], "refused": [...]} for a repository."""
     from localstory.app import open_app
     from localstory.events import Progress
     from localstory.fit.check import FitCheck
@@ -61,34 +61,48 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     another = read_machine(options.machine) if options.machine is not None else None
     with open_app(writes=False) as app:
 
-        async def work() -> tuple[list[FitReport], int]:
+        async def work() -> tuple[list[FitReport], list[tuple[str, CannotContinue]], int]:
             found = await app.fitting.subjects(options.model, progress=screen.progress, words=not options.no_words)
             if another is None:
                 screen.progress(Progress(mark("Looking at this computer")))
             machine = another or await app.machine()
             # What was measured here says nothing of another computer.
             check = FitCheck(app.records if another is None else None)
-            reports = []
+            reports: list[FitReport] = []
+            refused = [(target.title, trouble) for target, trouble in found.failed]
             many = len(found.subjects) > 1
             try:
                 for subject, target in zip(found.subjects, found.targets, strict=True):
                     ask = partial(
                         check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress, one_of_many=many
                     )
-                    report = await ask(siblings=found.subjects)
+                    try:
+                        report = await ask(siblings=found.subjects)
+                    except CannotContinue as trouble:
+                        if not many:
+                            raise
+                        refused.append((target.title, trouble))  # one file of a repository says nothing about the others
+                        continue
                     if not many and report.verdict.level != "good" and (siblings := await app.fitting.siblings(target)):
                         report = await ask(siblings=siblings)
                     reports.append(report)
             finally:
                 await check.close()
-            return reports, found.bytes_read
+            if not reports:
+                raise refused[0][1]
+            return reports, refused, found.bytes_read
 
-        reports, bytes_read = app.runtime.run(work())
-    if len(reports) == 1:
+        reports, refused, bytes_read = app.runtime.run(work())
+    if len(reports) == 1 and not refused:
         tell_report(reports[0], screen)
         return reports[0].as_json()
     tell_table(reports, screen, bytes_read)
-    return {"model": options.model, "bytes_read": bytes_read, "fits": [report.as_json() for report in reports]}
+    rows = []
+    for title, trouble in refused:
+        told = tell(trouble)
+        screen.say(f"{title}: {told.title}. {told.detail}")
+        rows.append({"name": title, "error": {"code": trouble.code, "title": told.title, "detail": told.detail, "hint": told.hint}})
+    return {"model": options.model, "bytes_read": bytes_read, "fits": [report.as_json() for report in reports], "refused": rows}
 
 
 def settings_of(options: argparse.Namespace) -> LoadSettings:

@@ -83,6 +83,14 @@ def test_a_whole_repository_behind_a_local_hub_costs_only_headers(hub: FakeHub) 
     assert any(one["code"] == "smaller_quantisation" for one in large["suggestions"])
 
 
+def test_a_broken_file_in_a_repository_leaves_the_others_their_answer(hub: FakeHub) -> None:
+    hub.add("a/b", {"llama3.2-1b.Q4_K_M.gguf": stand_in("llama3.2-1b"), "broken.Q8_0.gguf": Content(b"<html>no</html>", size=2 << 30)})
+    told = fit("hf:a/b", "--method", "formula", "--no-words", env={"HF_ENDPOINT": hub.address})
+    assert [one["model"]["quantisation"] for one in told["fits"]] == ["Q4_K_M"]
+    (refused_one,) = told["refused"]
+    assert "broken" in refused_one["name"] and refused_one["error"]["code"] == "bad_model"
+
+
 def test_one_file_of_a_repository_and_a_card_of_another_computer(hub: FakeHub) -> None:
     hub.add("a/b", {"qwen3-14b.Q4_K_M.gguf": stand_in("qwen3-14b")})
     told = fit("hf:a/b/qwen3-14b.Q4_K_M.gguf", "--machine", MACHINES / "desktop-32gb-rtx-3060.json", "--no-words", env={"HF_ENDPOINT": hub.address})
