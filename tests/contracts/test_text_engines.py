@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localstory.engines.base import Sampling, TextEngine, TextRequest
+from localstory.engines.base import Reply, Sampling, TextEngine, TextPiece, TextRequest
 from localstory.engines.text.dialects import LLAMA_SERVER
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.llama_cpp import LlamaCppEngine
 from localstory.engines.text.lmstudio import LMStudioEngine
 from localstory.engines.text.ollama import OllamaEngine
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
+from localstory.errors import BadRequest
 from localstory.events import Progress
 from tests.conftest import worker_processes
 from tests.contracts.endpoint_contract import CarefulCounts, EndpointContract
-from tests.contracts.text_contract import ASK, TextEngineContract, cancel_seconds, reply_to
+from tests.contracts.text_contract import ASK, TextEngineContract, cancel_seconds, collect, reply_to
 from tests.fakes.lmstudio_server import LMStudioServer
 from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
@@ -58,6 +62,35 @@ class _RealContract(TextEngineContract):
         await reply_to(engine, request)
         reply = await reply_to(engine, request)
         assert reply.usage.reused_tokens >= reply.usage.prompt_tokens - 1 or "gemma" in reply.model
+
+    async def test_a_grammar_is_kept_and_a_broken_one_refused_with_its_reason(self, engine: TextEngine) -> None:
+        reply = await reply_to(engine, replace(ASK, grammar='root ::= "[" [0-9]{3} "]"'))
+        assert re.fullmatch(r"\[\d{3}\]", reply.text)
+        for grammar, reason in (('root ::= "a" | missing', "missing"), ("root ::= root [a-z]", "left recursion")):
+            with pytest.raises(BadRequest, match=reason):
+                await collect(engine, replace(ASK, grammar=grammar))
+        with pytest.raises(BadRequest, match="10000000"):
+            await collect(engine, replace(ASK, sampling=Sampling(logit_bias=((10_000_000, 1.0),))))
+
+    async def test_a_banned_phrase_is_gone_and_what_is_left_comes_whole(self, engine: TextEngine) -> None:
+        """Many take-backs: the sliding window of one model, the plain cache of the other."""
+        free = await reply_to(engine, replace(ASK, sampling=Sampling(temperature=0.0)))
+        words = free.text.split()
+        phrase = " ".join(words[2:6])
+        events = await collect(engine, replace(ASK, sampling=Sampling(temperature=0.0, banned_phrases=(phrase, "the", "sea"))))
+        said = "".join(event.text for event in events if isinstance(event, TextPiece))
+        assert isinstance(events[-1], Reply) and said == events[-1].text != free.text
+        assert not any(banned.lower() in said.lower() for banned in (phrase, "the", "sea"))
+
+    async def test_every_token_has_its_logprob_and_alternatives(self, engine: TextEngine) -> None:
+        events = await collect(engine, replace(ASK, logprobs=3, max_tokens=8))
+        tokens = [token for event in events if isinstance(event, TextPiece) for token in event.tokens]
+        reply = events[-1]
+        assert isinstance(reply, Reply)
+        assert b"".join(token.token for token in tokens).decode("utf-8", "replace") == reply.text
+        for token in tokens:
+            assert len(token.alternatives) == 3 and token.logprob <= token.alternatives[0].logprob + 1e-6
+            assert sum(math.exp(other.logprob) for other in token.alternatives) <= 1 + 1e-6
 
 
 class TestSmolLM2(_RealContract):

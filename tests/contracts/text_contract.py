@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from localstory.engines.base import Message, PromptTooLong, Reply, Sampling, TextEngine, TextEvent, TextPiece, TextRequest
-from localstory.errors import BadRequest
+from localstory.errors import BadRequest, CannotContinue
 from localstory.events import Progress
 
 ASK = TextRequest(messages=(Message("user", "Tell me about the sea."),), max_tokens=24, sampling=Sampling(seed=7))
@@ -19,6 +19,17 @@ ASK = TextRequest(messages=(Message("user", "Tell me about the sea."),), max_tok
 async def collect(engine: TextEngine, request: TextRequest) -> list[TextEvent]:
     async with contextlib.aclosing(engine.reply(request)) as events:
         return [event async for event in events]
+
+
+async def collect_if_offered(engine: TextEngine, request: TextRequest) -> list[TextEvent]:
+    """The events; none when a server can't do this and the engine says so. The embedded engine can do everything."""
+    try:
+        return await collect(engine, request)
+    except CannotContinue as refusal:
+        if refusal.code != "not_offered":
+            raise
+        assert engine.describe().name not in ("llama_cpp", "fake")
+        return []
 
 
 async def reply_to(engine: TextEngine, request: TextRequest) -> Reply:
@@ -52,9 +63,10 @@ class TextEngineContract:
 
     async def test_the_pieces_in_order_are_the_reply(self, engine: TextEngine) -> None:
         events = await collect(engine, ASK)
-        said = "".join(event.text for event in events if isinstance(event, TextPiece))
+        said = "".join(event.text for event in events if isinstance(event, TextPiece) and event.kind == "answer")
         assert isinstance(events[-1], Reply)
         assert said == events[-1].text != ""
+        assert "".join(event.text for event in events if isinstance(event, TextPiece) and event.kind == "reasoning") == events[-1].reasoning
         assert sum(isinstance(event, Reply) for event in events) == 1
 
     async def test_usage_counts_what_was_written(self, engine: TextEngine) -> None:
@@ -124,6 +136,37 @@ class TextEngineContract:
 
     async def test_nothing_or_both_to_answer_is_a_bad_request(self, engine: TextEngine) -> None:
         for request in (TextRequest(), TextRequest(prompt="a", messages=(Message("user", "b"),)), TextRequest(prompt="a", max_tokens=0)):
+            with pytest.raises(BadRequest):
+                await collect(engine, request)
+
+    async def test_a_prefill_begins_the_reply_once(self, engine: TextEngine) -> None:
+        events = await collect_if_offered(engine, replace(ASK, prefill="Well, Mai 🐉,"))
+        if not events:
+            return
+        reply = events[-1]
+        assert isinstance(reply, Reply)
+        assert reply.text.startswith("Well, Mai 🐉,") and reply.text.count("Well, Mai 🐉,") == 1
+        assert len(reply.text) > len("Well, Mai 🐉,")
+        assert "".join(event.text for event in events if isinstance(event, TextPiece)) == reply.text
+
+    async def test_going_on_with_a_message_says_only_what_is_new(self, engine: TextEngine) -> None:
+        begun = Message("assistant", "Once upon a time there was")
+        events = await collect_if_offered(engine, replace(ASK, messages=(*ASK.messages, begun), continue_last=True))
+        if not events:
+            return
+        reply = events[-1]
+        assert isinstance(reply, Reply) and reply.text and not reply.text.startswith(begun.text)
+
+    async def test_settings_out_of_range_are_refused_by_name(self, engine: TextEngine) -> None:
+        for field, value in (("temperature", -1.0), ("top_p", 2.0), ("order", ("no such sampler",)), ("banned_phrases", ("",))):
+            with pytest.raises(BadRequest, match=field):
+                await collect(engine, replace(ASK, sampling=replace(ASK.sampling, **{field: value})))  # type: ignore[arg-type]
+        for request in (
+            replace(ASK, logprobs=1000),
+            replace(ASK, grammar='root ::= "a"', json_schema="{}"),
+            replace(ASK, continue_last=True),
+            TextRequest(prompt="a", prefill="b"),
+        ):
             with pytest.raises(BadRequest):
                 await collect(engine, request)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 
 from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Reply, StopReason, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
 from localstory.engines.text.llama_cpp import check_request
+from localstory.engines.text.reasoning import THINK
+from localstory.engines.text.streaming import Streamer
 from localstory.errors import CannotContinue
 from localstory.events import Progress
 from localstory.words import mark
@@ -52,27 +54,28 @@ class FakeTextEngine:
             text = self._next(request)
             began = time.perf_counter()
             yield Progress(mark("Reading the text"), prompt_tokens, prompt_tokens)
-            said, stop_reason = "", "end"
-            tokens = _tokens(text)
+            stop_reason = "end"
+            streamer = Streamer(request.stop, marks=THINK if request.prompt is None else None)
+            before = request.messages[-1].text if request.continue_last else request.prefill
+            for one in streamer.go_on_from(before, show=not request.continue_last) if before else ():
+                yield TextPiece(one.text, one.kind)
             count = 0
-            for token in tokens:
+            for token in _tokens(text):
                 if count >= request.max_tokens:
                     stop_reason = "length"
                     break
                 await asyncio.sleep(self._seconds)
                 count += 1
-                said += token
-                cut = min((at for stop in request.stop if stop and (at := said.find(stop)) >= 0), default=-1)
-                if cut >= 0:
-                    before = said[: len(said) - len(token)]
-                    if cut > len(before):
-                        yield TextPiece(said[len(before) : cut])
-                    said, stop_reason = said[:cut], "stop"
+                for one in streamer.feed(token.encode("utf-8", "replace")):
+                    yield TextPiece(one.text, one.kind)
+                if streamer.stopped:
+                    stop_reason = "stop"
                     break
-                yield TextPiece(token)
+            for one in () if streamer.stopped else streamer.end():
+                yield TextPiece(one.text, one.kind)
             seconds = time.perf_counter() - began
             yield Reply(
-                text=said,
+                text=streamer.text,
                 usage=Usage(prompt_tokens, 0, count),
                 timing=Timing(0.0, 0.0, seconds, min(self._seconds, seconds), (count - 1) / seconds if count > 1 and seconds > 0 else None),
                 stop_reason=_reason(stop_reason),
@@ -80,6 +83,7 @@ class FakeTextEngine:
                 engine="fake",
                 seed=request.sampling.seed or 0,
                 mean_logprob=-1.0 if request.score else None,
+                reasoning=streamer.reasoning,
             )
 
     async def count_tokens(self, text: str) -> int:
