@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localstory import __version__
 from localstory.cli.screen import Screen
 from localstory.errors import CannotContinue
-from localstory.words import _, mark, size
+from localstory.keys import VARIABLE
+from localstory.words import _, mark, number, size
+
+if TYPE_CHECKING:
+    from localstory.engines.text.endpoint import ServerModel
 
 SUMMARY = mark("list the engines that are installed and what they run on")
 
@@ -20,7 +24,9 @@ def arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
-    """`{"engines": [{kind, name, version, installed, runs_on, devices, models, problem}]}`; no lock, nothing is changed."""
+    """`{"engines": [{kind, name, version, installed, runs_on, devices, models, problem}], "servers": [{kind, title, url, version,
+    needs_key, models[{name, title, loaded, context_length, max_context_length, quantisation, size_bytes, remote}], cannot{what: why}}]}`;
+    no lock, nothing is changed. Servers are looked for on this computer only."""
     from localstory import paths
     from localstory.hardware.probe import processor
     from localstory.models.library import text_models, voices
@@ -39,10 +45,56 @@ def run(_options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         screen.say(f"{_KINDS[row['kind']]():<10} {row['name']} ({state})")
         for line in _details(row):
             screen.say(f"{'':<10} {line}")
-    return {"engines": rows}
+    return {"engines": rows, "servers": _servers(screen)}
 
 
 _KINDS = {"text": lambda: _("Text"), "image": lambda: _("Pictures"), "speech": lambda: _("Speech"), "film": lambda: _("Film")}
+
+
+def _servers(screen: Screen) -> list[dict[str, Any]]:
+    from localstory.engines.text.discovery import find_servers
+    from localstory.net import Net
+
+    with Net() as net:
+        found = asyncio.run(find_servers(net))
+    for server in found:
+        screen.say(f"{_('Server'):<10} {server.title}{f' ({server.version})' if server.version else ''}, {server.url}")
+        if server.needs_key:
+            screen.say(f"{'':<10} {_('It wants a key: put it into the variable {variable}.').format(variable=VARIABLE)}")
+        for model in server.models:
+            screen.say(f"{'':<10} {_model(model)}")
+    return [
+        {
+            "kind": server.kind, "title": server.title, "url": server.url, "version": server.version or None, "needs_key": server.needs_key,
+            "models": [
+                {
+                    "name": model.name, "title": model.title or None, "loaded": model.loaded, "context_length": model.context_length,
+                    "max_context_length": model.max_context_length, "quantisation": model.quantisation or None, "size_bytes": model.size_bytes,
+                    "remote": model.remote,
+                }
+                for model in server.models
+            ],
+            "cannot": {what: _(server.capabilities.why_not(what)) for what in _FEATURES if server.capabilities.why_not(what)},
+        }
+        for server in found
+    ]  # fmt: skip
+
+
+_FEATURES = ("json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "load", "unload", "token_count")
+
+
+def _model(model: ServerModel) -> str:
+    facts = [model.name]
+    if model.quantisation:
+        facts.append(model.quantisation)
+    if model.size_bytes:
+        facts.append(size(model.size_bytes))
+    if model.loaded:
+        window = model.context_length
+        facts.append(_("loaded, {tokens} tokens of context").format(tokens=number(window)) if window else _("loaded"))
+    if model.remote:
+        facts.append(_("runs on another computer"))
+    return ", ".join(facts)
 
 
 def _details(row: dict[str, Any]) -> list[str]:

@@ -56,6 +56,26 @@ def open_text_engine(
     return engine
 
 
+SERVERS: dict[str, tuple[str, str]] = {
+    "ollama": ("ollama", "OllamaEngine"),
+    "lmstudio": ("lmstudio", "LMStudioEngine"),
+    "llama_server": ("openai_endpoint", "OpenAIEndpoint"),
+    "koboldcpp": ("openai_endpoint", "OpenAIEndpoint"),
+    "openai": ("openai_endpoint", "OpenAIEndpoint"),
+}
+"""Kind of server (as `discovery.FoundServer.kind`) -> its module and class."""
+
+
+def open_server_engine(kind: str, url: str, model: str = "", *, key: str = "", context_length: int | None = None, net: Any = None) -> TextEngine:
+    """A model of a server ("" for the one it has loaded, else its first). `key` goes to this server only. Nothing is asked yet."""
+    module, cls = SERVERS[kind]
+    own: dict[str, Any] = {"context_length": context_length, "net": net}
+    if module == "openai_endpoint":
+        own["dialect"] = importlib.import_module("localstory.engines.text.dialects").DIALECTS[kind]
+    engine: TextEngine = getattr(importlib.import_module(f"localstory.engines.text.{module}"), cls)(url, model, key, **own)
+    return engine
+
+
 def open_image_engine(name: str) -> ImageEngine:
     """The illustrator ("builtin") or title cards ("none")."""
     classes = {"builtin": ("builtin", "BuiltinIllustrator"), "none": ("cards", "CardPainter")}

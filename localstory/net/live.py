@@ -293,6 +293,8 @@ class _Flow:
         except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, OSError) as error:
             if self.watch.is_over:
                 raise errors.TooSlow(self.host) from error
+            if isinstance(error, httpcore2.RemoteProtocolError) and "closed" not in str(error) and "disconnected" not in str(error):
+                raise errors.BadAnswer(self.host, mark("It does not speak HTTP.")) from error
             if isinstance(error, httpcore2.RemoteProtocolError | httpcore2.ReadError):
                 raise errors.CutOff(self.host, self.body_bytes) from error
             raise client._why(error, host) from error

@@ -285,8 +285,8 @@ class Lines:
         self._first = True
         self._after_cr = False
 
-    def feed(self, part: bytes) -> list[str]:
-        """The lines that are whole now."""
+    def feed(self, part: bytes) -> Iterator[str]:
+        """The lines that are whole now, those before a bad one first."""
         if b"\r" in part or self._after_cr:
             if self._after_cr and part.startswith(b"\n"):
                 part = part[1:]
@@ -295,11 +295,11 @@ class Lines:
         if b"\n" not in part:
             self._rest += part
             self._check(self._rest)
-            return []
-        *lines, rest = (self._rest + part).split(b"\n")
-        self._rest = rest
-        self._check(rest)
-        return [self._text(line) for line in lines]
+            return
+        *lines, self._rest = (self._rest + part).split(b"\n")
+        for line in lines:
+            yield self._text(line)
+        self._check(self._rest)
 
     def end(self) -> list[str]:
         """What stands behind the last line break."""
@@ -500,6 +500,7 @@ class Writing:
         """The pieces that can be shown after these words. Raises BadAnswer for one who never ends."""
         if not text and not reasoning:
             return
+        text, reasoning = _whole(text), _whole(reasoning)
         self._last = time.perf_counter()
         self._first = self._first or self._last
         self.events += 1
@@ -515,7 +516,7 @@ class Writing:
             self._own_reasoning.append(reasoning)
             yield TextPiece(reasoning, "reasoning")
         if text:
-            yield from self._pieces(self._streamer.feed(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()))
+            yield from self._pieces(self._streamer.feed(text.encode()))
 
     def rest(self) -> Iterator[TextPiece]:
         """What was held back as the possible beginning of a stop text. A second call has nothing more."""
@@ -573,6 +574,15 @@ class Writing:
             return "context"
         # Most servers call both "stop". With stop texts in the request, what ended it is not known better than this.
         return "stop" if reason == "end" and self.request.stop and self.is_stop_text is None and self.finish == "stop" else reason
+
+
+def _whole(text: str) -> str:
+    """Half letters, which JSON can hold as `\\ud83d`, become U+FFFD, one each."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def token_in(value: Mapping[str, Any], host: str) -> TokenLogprob:
