@@ -25,14 +25,21 @@ SUMMARY = mark("ask a model one question")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar=_("PROMPT"), help=_('what to ask; "-" reads it from standard input'))
     parser.add_argument("--model", default="", help=_("a path or title; default: the best model there is"))
-    parser.add_argument(
-        "--engine", default="", metavar=_("NAME|URL"), help=_('a server instead of the built-in engine: "ollama", "lmstudio", or an address')
-    )
+    parser.add_argument("--engine", default="", metavar=_("NAME|URL"), help=_('a server instead of the built-in engine: "ollama", "lmstudio", or an address'))
     parser.add_argument("--system", default="", help=_("a system prompt"))
     parser.add_argument("--json-schema", type=Path, metavar=_("FILE"), help=_("a JSON schema that the answer must satisfy"))
     parser.add_argument("--max-tokens", type=int, default=512, help=_("the longest answer, in tokens (default 512)"))
     parser.add_argument("--temperature", type=float, default=0.8, help=_("0 always takes the likeliest word (default 0.8)"))
     parser.add_argument("--seed", type=int, help=_("same seed, same question, same machine: same answer"))
+    parser.add_argument("--top-k", type=int, metavar="N", help=_("choose among the N likeliest words only"))
+    parser.add_argument("--top-p", type=float, metavar="P", help=_("choose among the likeliest words that make up this probability"))
+    parser.add_argument("--min-p", type=float, metavar="P", help=_("leave out words less likely than this share of the likeliest"))
+    parser.add_argument("--repeat-penalty", type=float, metavar="X", help=_("above 1, words that were just written become less likely"))
+    parser.add_argument("--grammar", type=Path, metavar=_("FILE"), help=_("a GBNF grammar that the answer must satisfy"))
+    parser.add_argument("--stop", action="append", default=[], metavar=_("TEXT"), help=_("end the answer before this text; may be given again"))
+    parser.add_argument("--ban", action="append", default=[], metavar=_("TEXT"), help=_("a text that must not appear in the answer; may be given again"))
+    parser.add_argument("--begin", default="", metavar=_("TEXT"), help=_("the answer begins with this text"))
+    parser.add_argument("--think", action=argparse.BooleanOptionalAction, help=_("let the model think first, or not, where it knows the difference"))
 
 
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
@@ -43,8 +50,17 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     messages = ((Message("system", options.system),) if options.system else ()) + (Message("user", prompt),)
-    schema = _read(options.json_schema) if options.json_schema else None
-    request = TextRequest(messages, max_tokens=options.max_tokens, sampling=Sampling(temperature=options.temperature, seed=options.seed), json_schema=schema)
+    chosen = {name: value for name in ("top_k", "top_p", "min_p", "repeat_penalty") if (value := getattr(options, name)) is not None}
+    request = TextRequest(
+        messages,
+        max_tokens=options.max_tokens,
+        sampling=Sampling(temperature=options.temperature, seed=options.seed, banned_phrases=tuple(options.ban), **chosen),
+        stop=tuple(options.stop),
+        json_schema=_read(options.json_schema, mark("The schema can't be read")) if options.json_schema else None,
+        grammar=_read(options.grammar, mark("The grammar can't be read")) if options.grammar else None,
+        prefill=options.begin,
+        thinking=options.think,
+    )
     with open_app(writes=False) as app:
         if options.engine:
             engine = _server(options.engine, options.model, app)
@@ -58,7 +74,9 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             reply: Reply | None = None
             async with contextlib.aclosing(engine.reply(request)) as events:
                 async for event in events:
-                    if isinstance(event, TextPiece):
+                    if isinstance(event, TextPiece) and event.kind == "reasoning":
+                        screen.progress(Progress(mark("Thinking")))
+                    elif isinstance(event, TextPiece):
                         screen.write(event.text)
                     elif isinstance(event, Progress):
                         screen.progress(event)
@@ -74,6 +92,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         screen.say(warning)
     return {
         "text": reply.text,
+        "reasoning": reply.reasoning,
         "usage": asdict(reply.usage),
         "timing": asdict(reply.timing),
         "stop_reason": reply.stop_reason,
@@ -102,11 +121,11 @@ def _server(name: str, model: str, app: App) -> TextEngine:
     return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, net=app.net)
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, trouble: str) -> str:
     try:
         return path.read_text("utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path}: {reason}."), path=str(path), reason=reason) from error
+        raise FileTrouble(title=trouble, detail=mark("{path}: {reason}."), path=str(path), reason=reason) from error
     except UnicodeDecodeError as error:
-        raise FileTrouble(title=mark("The schema can't be read"), detail=mark("{path} is not a text in UTF-8."), path=str(path)) from error
+        raise FileTrouble(title=trouble, detail=mark("{path} is not a text in UTF-8."), path=str(path)) from error

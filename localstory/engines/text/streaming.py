@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from localstory.engines.base import PieceKind
 from localstory.engines.text.bans import BanWatch
 from localstory.engines.text.reasoning import Marks
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """Text to show, and how many of the reply's tokens are out when it is (counted from the reply's first)."""
 
     text: str

@@ -110,6 +110,10 @@ def test_a_schema_that_is_none(tmp_path: Path) -> None:
     refused("file_trouble", "ask", "hello", "--json-schema", tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{")
     refused("bad_request", "ask", "hello", "--json-schema", tmp_path / "bad.json")
+    refused("file_trouble", "ask", "hello", "--grammar", tmp_path / "none.gbnf")
+    (tmp_path / "bad.gbnf").write_text('root ::= "a" | missing')
+    assert "missing" in refused("bad_request", "ask", "hello", "--grammar", tmp_path / "bad.gbnf")["detail"]
+    assert "top_p" in refused("bad_request", "ask", "hello", "--top-p", "7")["detail"]
 
 
 def test_a_voice_without_its_settings(tmp_path: Path, out: Path) -> None:
