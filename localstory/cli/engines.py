@@ -58,9 +58,11 @@ def _servers(screen: Screen) -> list[dict[str, Any]]:
     with Net() as net:
         found = asyncio.run(find_servers(net))
     for server in found:
-        screen.say(f"{_('Server'):<10} {server.title}{f' ({server.version})' if server.version else ''}, {server.url}")
+        kind, version = _("Server"), f" ({server.version})" if server.version else ""
+        screen.say(f"{kind:<10} {server.title}{version}, {server.url}")
         if server.needs_key:
-            screen.say(f"{'':<10} {_('It wants a key: put it into the variable {variable}.').format(variable=VARIABLE)}")
+            wanted = _("It wants a key: put it into the variable {variable}.").format(variable=VARIABLE)
+            screen.say(f"{'':<10} {wanted}")
         for model in server.models:
             screen.say(f"{'':<10} {_model(model)}")
     return [

@@ -59,6 +59,7 @@ NOT_LITERAL = {
     ("localstory/cli/__init__.py", "module.SUMMARY"),
     ("localstory/cli/__init__.py", "message"),  # argparse's own, each marked in _ARGPARSE
     ("localstory/cli/screen.py", "progress.stage"),
+    ("localstory/cli/engines.py", "server.capabilities.why_not(what)"),  # marked in engines/text/dialects.py, ollama.py
     ("localstory/cli/fit.py", "note"),  # marked in fit/check.py
     ("localstory/cli/fit.py", "_METHODS[report.need.method]"),
     ("localstory/cli/fit.py", "_CONFIDENCE[report.speed.confidence]"),
