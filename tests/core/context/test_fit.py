@@ -98,7 +98,7 @@ def test_never_over_the_room_and_the_reports_sum_is_what_the_messages_hold(
     if assembled.messages:
         assert held <= max(0, length - reserve)
         assert report.total_tokens == held == sum(report.by_kind.values())
-        assert report.free_tokens == length - reserve - held
+        assert report.free_tokens == max(0, length - reserve) - held
     else:
         assert report.total_tokens in (0, template.per_prompt)
 
@@ -255,6 +255,14 @@ def test_the_more_important_text_gets_the_room_and_the_reserve_holds() -> None:
     assert lines["high"].state == "in"
     assert (lines["middle"].state, lines["middle"].why) == ("left_out", "no_room")
     assert (lines["low"].state, lines["low"].sent_tokens) == ("trimmed", 5)
+
+
+def test_texts_that_swell_when_they_share_a_message_still_fit() -> None:
+    lore = [Item("lore", "a fox " * 20, id=f"l{number}") for number in range(3)]
+    together = swelling(BETWEEN.join(item.text for item in lore))
+    assert together > 220 > sum(swelling(BETWEEN + item.text) for item in lore) + swelling(DRAFT.text)
+    assembled = fit_into([*lore, *talk(5), DRAFT], Window(220), Policy(fixed_share=1.0), swelling)
+    assert 0 < assembled.report.total_tokens == sent_tokens(assembled, Template(), swelling) <= 220
 
 
 def test_a_text_over_its_own_budget_is_cut_though_there_is_room() -> None:
