@@ -175,10 +175,10 @@ class _Transport(httpx2.AsyncBaseTransport):
         url = request.url
         if (url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)) != (self._scheme, self._host, self._port):
             raise errors.BadAnswer(url.host, mark("It sends to another server."))  # the key must not follow it
-        if self._net.is_offline and not is_loopback(self._host):
-            raise errors.Offline(self._host)
         flow = _Flow(self._net, self._host, self._purpose, self._watch)
         try:
+            if self._net.is_offline and not is_loopback(self._host):
+                raise errors.Offline(self._host)
             with flow.translated():
                 return await self._send(request, flow)
         except BaseException as error:

@@ -418,7 +418,7 @@ def careful_count(text: str) -> int:
     """More tokens than this text has for nearly every vocabulary: for budgets, where too few would be cut off.
 
     Byte-level vocabularies need at most one token a byte; English takes a token for 4.4 characters, code and Vietnamese for 2 to 3.
-    Counted is a token for 3 ASCII characters that are letters or spaces, for each other ASCII character, and for 1.5 bytes of the rest.
+    Counted is a token for 3 ASCII characters that are letters or spaces, for each other ASCII character, and for 1.25 bytes of the rest.
     """
     if not text:
         return 0
@@ -426,7 +426,7 @@ def careful_count(text: str) -> int:
     ascii_rest = sum(1 for letter in text if letter < "\x80") - (len(text) - letters)
     rest_bytes = len(text.encode("utf-8", "surrogatepass")) - (len(text) - letters) - ascii_rest
     runs = len(_LETTERS.findall(text))
-    return max(runs, math.ceil((len(text) - letters) / 3)) + ascii_rest + math.ceil(rest_bytes / 1.5)
+    return max(runs, math.ceil((len(text) - letters) / 3)) + ascii_rest + math.ceil(rest_bytes / 1.25)
 
 
 _LETTERS = re.compile(r" ?[A-Za-z]+| +")

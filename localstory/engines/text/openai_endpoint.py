@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from localstory.engines.base import EngineFacts, Message, OnProgress, Stream, TextEvent, TextPiece, TextRequest, TokenChoice, TokenLogprob
+from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest, TokenChoice, TokenLogprob
 from localstory.engines.text.dialects import LLAMA_SERVER, OPENAI, Dialect, request_fields
 from localstory.engines.text.endpoint import (
     MOST_LINE_BYTES,
@@ -30,6 +30,7 @@ from localstory.engines.text.endpoint import (
     check_offered,
     count_in,
     host_of,
+    least_count,
     number_in,
     object_in,
     other_kind,
@@ -45,7 +46,7 @@ from localstory.engines.text.llama_cpp import check_request
 from localstory.errors import CannotContinue
 from localstory.events import Progress
 from localstory.net import Net
-from localstory.net.errors import BadAnswer, CutOff, NetTrouble, TooSlow
+from localstory.net.errors import BadAnswer, CutOff, NetTrouble, ServerTrouble, TooSlow
 from localstory.words import mark
 
 log = logging.getLogger(__name__)
@@ -126,9 +127,16 @@ class OpenAIEndpoint:
         yield Progress(_READING)
         if request.prefill:
             yield TextPiece(request.prefill)
-        async with contextlib.aclosing(self._stream(official, own, writing, counted)) as pieces:
-            async for piece in pieces:
-                yield piece
+        try:
+            async with contextlib.aclosing(self._stream(official, own, writing, counted)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (CutOff, ServerTrouble) as error:
+            # llama-cpp-python's server hangs up without a word when the prompt does not fit.
+            at_least = least_count([request.prompt] if request.prompt is not None else [message.text for message in request.messages])
+            if not writing.has_words and self._context_length and at_least >= self._context_length:
+                raise PromptTooLong(counted, self._context_length) from error
+            raise
         told = seed if "seed" in self.dialect.features else 0
         yield writing.reply(model=self._model, engine=self.dialect.name, seed=told, counted=counted, context_length=self._context_length)
 
