@@ -219,6 +219,7 @@ def test_composed_and_decomposed_letters_are_the_same() -> None:
 def test_a_phrase_that_began_before_the_reply_is_not_finished() -> None:
     assert write([" cat", " sat"], ["the cat"], before="I saw the")[1] == [0]
     assert write([" dog", " sat"], ["the cat"], before="the cat saw the") == (" dog sat", [])
+    assert write([" dog", " sat"], ["cat", "a much longer phrase"], before="the cat") == (" dog sat", [])
 
 
 def test_text_is_held_back_only_while_a_phrase_can_grow() -> None:

@@ -122,7 +122,9 @@ def test_after_a_take_back_the_cache_is_that_of_a_cold_run(ask: Asked) -> None:
     free = ask(prompt=PAGE).text
     phrase = " ".join(free.split()[2:5])
     assert phrase in free and len(ask.ids(phrase)) >= 3
-    said = ask(prompt=PAGE, sampling=Sampling(temperature=0.0, banned_phrases=(phrase,))).text
+    reply = ask(prompt=PAGE, sampling=Sampling(temperature=0.0, banned_phrases=(phrase,)), logprobs=1)
+    said = reply.text
+    assert "".join(token for piece in reply.pieces for token, _own, _others in piece["tokens"]) == said  # none of those taken back
     assert said != free and said.split()[:2] == free.split()[:2]
     worker = ask.worker
     warm, tokens = worker._logits().copy(), list(worker._tokens)
