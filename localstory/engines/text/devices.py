@@ -13,7 +13,6 @@ from pathlib import Path
 
 from localstory.children.host import Child, WorkFailed
 from localstory.errors import CannotContinue, NotInstalled, mark
-from localstory.hardware.bandwidth import measure_read
 from localstory.hardware.cores import worker_threads
 from localstory.hardware.machine import EngineDevice, InstalledEngine, Machine, join_engine
 from localstory.hardware.probe import probe
@@ -70,14 +69,15 @@ async def machine_now(home: Home, *, again: bool = False, measure: bool = True) 
     """This computer as the fit check wants it: with the speed of its memory, and what the engine can use of it.
 
     The memory's speed is measured once, which takes about a second, and kept in the cache for 30 days; `again` measures
-    anew, and without `measure` an unknown speed stays unknown. The engine is asked for its devices only when its build could have any beside the processor.
+    anew, and without `measure` an unknown speed stays unknown. The engine is asked for its devices only when its build
+    could have any beside the processor.
     """
     machine = await asyncio.to_thread(probe, home.models)
     kept = home.cache / "memory-speed.json"
     about = f"{machine.cpu.name} {machine.memory.total_bytes} {worker_threads()}"
     rate = None if again else await asyncio.to_thread(_kept_rate, kept, about)
     if rate is None and measure:
-        rate = await asyncio.to_thread(lambda: measure_read(threads=worker_threads(), available_bytes=machine.memory.available_bytes))
+        rate = await _measure_read(machine.memory.available_bytes)
         if rate is not None:
             await asyncio.to_thread(_keep_rate, kept, about, rate)
     engine = installed_engine()
@@ -87,6 +87,23 @@ async def machine_now(home: Home, *, again: bool = False, measure: bool = True) 
         except CannotContinue as trouble:
             log.warning("the engine's devices are not known: %s", trouble)
     return join_engine(machine.with_read_speed(rate), engine)
+
+
+async def _measure_read(available_bytes: int | None) -> float | None:
+    """Measured in a child of its own, whose gigabyte goes with it; None when it can't be told."""
+    child = Child("devices")
+    try:
+        args = {"threads": worker_threads(), "available_bytes": available_bytes}
+        async with asyncio.timeout(ANSWER_SECONDS), contextlib.aclosing(child.run("bandwidth", args)) as answers:
+            async for answer in answers:
+                if answer["type"] == "done":
+                    rate = answer["result"]["read_gbps"]
+                    return float(rate) if rate else None
+    except (CannotContinue, TimeoutError) as trouble:
+        log.warning("the memory's speed was not measured: %s", trouble)
+    finally:
+        await child.close()
+    return None
 
 
 def _kept_rate(path: Path, about: str) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localstory.children.worker import Job, Refused, serve
+from localstory.hardware.bandwidth import measure_read
 
 _KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel", 4: "meta"}
 
@@ -25,13 +26,16 @@ class _Properties(ctypes.Structure):
 
 
 class DevicesWorker:
-    """Answers `list`."""
+    """Answers `list` and `bandwidth`."""
 
     def facts(self) -> dict[str, object]:
         return {"library": "ggml"}
 
-    def run(self, op: str, _args: dict[str, Any], _job: Job) -> dict[str, object]:
-        """`list` -> {"devices": [{name, description, kind, memory_total_bytes, memory_free_bytes, pci}]}."""
+    def run(self, op: str, args: dict[str, Any], _job: Job) -> dict[str, object]:
+        """`list` -> {"devices": [{name, description, kind, memory_total_bytes, memory_free_bytes, pci}]};
+        `bandwidth` {threads, available_bytes} -> {"read_gbps"}: here, so that its gigabyte and numpy are gone with the child."""
+        if op == "bandwidth":
+            return {"read_gbps": measure_read(threads=int(args["threads"]), available_bytes=args.get("available_bytes"))}
         if op != "list":
             raise Refused("unknown_op", op=op)
         try:

@@ -11,6 +11,7 @@ import pytest
 from localstory.engines.text import devices
 from localstory.engines.text.devices import ask_devices, installed_engine
 from localstory.errors import NotInstalled
+from localstory.paths import open_home
 
 
 async def test_ggml_sees_the_processor_with_this_machines_memory() -> None:
@@ -52,3 +53,32 @@ async def test_an_engine_that_cannot_be_loaded_is_told_too(tmp_path: Path, monke
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(NotInstalled, match=r"libgomp\.so\.1"):
         await ask_devices()
+
+
+async def test_the_memorys_speed_is_measured_once_in_a_child_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = open_home(tmp_path / "nhà 🐉")
+    first = await devices.machine_now(home)
+    assert first.memory.read_gbps is not None and 0.5 < first.memory.read_gbps < 2000
+
+    async def never(_available_bytes: int | None) -> float:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(devices, "_measure_read", never)
+    again = await devices.machine_now(home)
+    assert again.memory.read_gbps == first.memory.read_gbps
+    with pytest.raises(AssertionError):
+        await devices.machine_now(home, again=True)
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "[]", '{"about": "x", "read_gbps": 30, "made_at": 0}', '{"read_gbps": "fast"}', '{"about": 1, "read_gbps": -1, "made_at": 1e400}']
+)
+async def test_a_kept_speed_that_makes_no_sense_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    home = open_home(tmp_path / "home")
+    (home.cache / "memory-speed.json").write_text(kept, "utf-8")
+
+    async def measured(_available_bytes: int | None) -> float:
+        return 12.5
+
+    monkeypatch.setattr(devices, "_measure_read", measured)
+    assert (await devices.machine_now(home)).memory.read_gbps == 12.5
