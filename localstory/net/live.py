@@ -148,8 +148,8 @@ async def ask_json(
 
     Raises NetTrouble or HttpRefusal.
     """
-    host = urlsplit(server).hostname or ""
     async with live_client(net, server, purpose=purpose, key=key, patience=patience) as http:
+        host = http.base_url.host
         url = httpx2.URL(server).copy_with(raw_path=path.encode("ascii"))
         async with http.stream("POST", url, content=json.dumps(body)) if body is not None else http.stream("GET", url) as response:
             parts, have = [], 0

@@ -142,7 +142,7 @@ def request_fields(request: TextRequest, dialect: Dialect, model: str, seed: int
     if request.thinking is not None and "thinking" in dialect.features:
         own["chat_template_kwargs"] = {"enable_thinking": request.thinking}
     if request.prompt is not None:
-        official["prompt"] = sendable(request.prompt)
+        official["prompt"] = sendable(request.prompt) or " "  # several servers refuse or fail at a page with nothing on it
         if "logprobs" in dialect.features and (request.logprobs or request.score):
             official["logprobs"] = request.logprobs or 1
         if "response_format" in own and dialect is LLAMA_SERVER:  # /v1/completions has its own field for it
