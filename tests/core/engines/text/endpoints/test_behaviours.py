@@ -24,7 +24,7 @@ from localstory.net.errors import TooManyRequests
 from localstory.net.live import LivePatience
 from tests.fakes.odd_text_server import END, USAGE, OddServer, Script, data, drips, head, plays, repeats, resets, says, stalls
 
-PATIENCE = LivePatience(connect_seconds=1.0, first_seconds=0.8, idle_seconds=0.6, total_seconds=2.5)
+PATIENCE = LivePatience(connect_seconds=1.0, first_seconds=0.8, idle_seconds=0.6, total_seconds=6.0)
 ASK = TextRequest(messages=(Message("user", "Hello 🐉"),), max_tokens=50, sampling=Sampling(seed=1))
 H = head()
 HTML = "<!DOCTYPE html>\n<html><body>Sign in to the guest network</body></html>"
@@ -237,7 +237,7 @@ async def _check(case: Case, engine: TextEngine) -> None:
     process = psutil.Process()
     before, began = process.memory_info().rss, time.monotonic()
     code, said, end = await asyncio.wait_for(outcome(engine), 10)
-    assert time.monotonic() - began < PATIENCE.total_seconds + 1.0
+    assert time.monotonic() - began < 3.0  # far below `total_seconds`: silence, drips and empty words end by the other limits
     assert code == case.ends, str(end)
     assert process.memory_info().rss - before < 20 << 20
     if case.ends == "ok":
