@@ -35,8 +35,10 @@ _QUESTIONS = (
     "/api/extra/version", "/api/v1/models", "/api/v0/models", "/props", "/api/version", "/api/tags", "/api/ps", "/v1/models",
 )  # fmt: skip
 _LOOKING = mark("Looking for model servers")
-_REFUSED = object()
-"""In the place of an answer: 401 or 403."""
+
+
+class _Refused(str):
+    """In the place of an answer: what was said with a 401 or 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def recognise(url: str, answers: Mapping[str, Any]) -> FoundServer | None:
         return FoundServer("ollama", url, _short(version["version"]), tuple(models), ollama.CAPABILITIES)
     if listed is not None:
         return FoundServer("openai", url, "", tuple(listed), dialects.OPENAI.capabilities())
-    if answers.get("/v1/models") is _REFUSED:
-        kind = "lmstudio" if answers.get("/api/v1/models") is _REFUSED and answers.get("/api/v0/models") is _REFUSED else "openai"
+    refusal = answers.get("/v1/models")
+    if isinstance(refusal, _Refused):
+        kind = "lmstudio" if "lm studio" in refusal.lower() else "openai"  # by its words: others too want a key for every question
         return FoundServer(kind, url, "", (), dialects.DIALECTS[kind].capabilities(), needs_key=True)
     return None
 
@@ -137,7 +140,7 @@ async def _ask_all(net: Net, url: str, key: str, seconds: float) -> tuple[dict[s
             answers[question] = await ask_json(net, url, path + question, purpose=_LOOKING, key=key, patience=patience, limit_bytes=4 << 20)
         except HttpRefusal as refusal:
             if refusal.status in (401, 403):
-                answers[question] = _REFUSED
+                answers[question] = _Refused(refusal.body[:2000].decode("utf-8", "replace"))
             else:
                 answers.setdefault("", refusal.status)
         except NetTrouble as trouble:

@@ -79,6 +79,9 @@ async def test_one_that_wants_a_key_is_found_and_gets_none(net: Net, monkeypatch
         (found,) = await find_servers(net, ports(server))
         assert found.needs_key and found.kind == "lmstudio" and not found.models
         assert not any("authorization" in asked.headers for asked in server.requests)
+    with OpenAIServer(key="sk-secret") as server:
+        (found,) = await find_servers(net, ports(server))
+        assert found.needs_key and found.kind == "openai"
 
 
 async def test_what_is_no_model_server_is_passed_over_in_time(net: Net) -> None:
