@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from localstory import models, words
 from localstory.chats import Chats
@@ -13,7 +14,6 @@ from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.registry import open_text_engine
 from localstory.engines.text.devices import machine_now
-from localstory.engines.text.llama_cpp import Measured
 from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.fit.budget import budget_of
@@ -30,6 +30,9 @@ from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
 from localstory.runtime import Job, Runtime
 from localstory.settings import Settings, read_settings, write_settings
+
+if TYPE_CHECKING:
+    from localstory.engines.text.llama_cpp import Measured
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +105,8 @@ class App:
                 shape = shape_of(seen.header)
                 cards = cards_of(seen.placement, budget_of(self._machine))
                 told = speed(seen.header, shape, seen.params, seen.placement, self._machine, cards, tokens_in_cache=int(figures["tokens_in_cache"]))
-                figures["predicted_tps"] = told.middle_tps
+                if told.confidence != "guessed":  # a correction of a guess would be taken for one of a figure
+                    figures["predicted_tps"] = told.middle_tps
             if seen.kind == "load":
                 features = self._machine.cpu.features if self._machine is not None else None
                 need = formula_need(seen.header, shape_of(seen.header), seen.params, seen.placement, features=features)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from localstory.fit.need import DeviceNeed
 from localstory.fit.report import WORDS_PER_PAGE, FitReport
-from localstory.fit.speed import TOKENS_PER_WORD, Speed
+from localstory.fit.speed import Speed
 from localstory.fit.verdict import Verdict
 from localstory.words import _, language, ngettext, number, size
 from ui.widgets.values import Badge, Bar, BarPart
@@ -58,9 +58,12 @@ def _bar(name: str, devices: list[DeviceNeed], budget: int | None) -> Bar:
 
 
 def length_words(tokens: int, tokens_per_word: Mapping[str, float]) -> str:
-    """ "8,192 tokens, about 20 pages": what a context holds, in the language in use, by the model's own vocabulary if known."""
+    """ "8,192 tokens, about 20 pages": what a context holds, in the language in use, by the model's own vocabulary; tokens alone where that is not known."""
     told = ngettext("{count} token", "{count} tokens", tokens).format(count=number(tokens))
-    pages = tokens / (tokens_per_word.get(language()) or TOKENS_PER_WORD) / WORDS_PER_PAGE
+    cost = tokens_per_word.get(language())
+    if not cost:
+        return told  # vocabularies differ by three times: a guess would be none
+    pages = tokens / cost / WORDS_PER_PAGE
     if pages < 1:
         return _("{length}, less than a page").format(length=told)
     return _("{length}, about {pages}").format(length=told, pages=ngettext("{count} page", "{count} pages", round(pages)).format(count=number(_rounded(pages))))

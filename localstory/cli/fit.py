@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,12 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory.hardware.saved import read_machine
 
     settings, layers = settings_of(options), _layers(options.gpu_layers)
+    if options.machine is not None and options.method == "rehearse":
+        raise BadRequest(
+            title=mark("A rehearsal runs on this computer"),
+            detail=mark("It can't tell how fast another one is."),
+            hint=mark("Leave out --machine, or --method rehearse."),
+        )
     another = read_machine(options.machine) if options.machine is not None else None
     with open_app(writes=False) as app:
 
@@ -85,6 +92,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
                         continue
                     if not many and report.verdict.level != "good" and (siblings := await app.fitting.siblings(target)):
                         report = await ask(siblings=siblings)
+                        read = found.bytes_read + sum(one.bytes_read for one in siblings)
+                        report = replace(report, subject=replace(report.subject, bytes_read=read))
                     reports.append(report)
             finally:
                 await check.close()
@@ -165,7 +174,7 @@ def tell_report(report: FitReport, screen: Screen) -> None:
     if report.need.graphics:
         lines += [(device.name, size(device.total_bytes)) for device in report.need.devices]
     lines.append((_("Figures"), _(_METHODS[report.need.method])))
-    lines.append((_("Speed"), speed_words(report)))
+    lines.append((_("Speed"), speed_words(report) if report.verdict.runs else "–"))
     if report.placement.gpu_layers:
         all_layers = report.shape.layers_all + 1
         text = _("{some} of {all}").format(some=report.gpu_layers, all=all_layers)
@@ -199,11 +208,22 @@ def speed_words(report: FitReport) -> str:
     text = _("{low} to {high} tokens a second; the first word of an answer to 1,000 words after about {wait}").format(
         low=number(low, decimals), high=number(high, decimals), wait=duration(report.speed.first_word_seconds)
     )
+    if report.speed.full_tps is not None and report.speed.full_tps < 0.9 * report.speed.middle_tps:
+        text += "; " + _("about {tps} when the context is full").format(tps=number(report.speed.full_tps, 0 if report.speed.full_tps >= 3 else 1))
     words = report.words_per_second()
     if words:
         told = [f"{number(one[0], decimals)}–{number(one[1], decimals)} {language_name(code)}" for code, one in words.items()]
         text += "; " + _("in words a second: {list}").format(list=", ".join(told))
     return f"{text} ({_(_CONFIDENCE[report.speed.confidence])})"
+
+
+def tokens_a_second(report: FitReport) -> str:
+    """ "12–18 tokens/s"; "–" for what does not run."""
+    low, high = report.speed.generate_tps
+    if not report.verdict.runs:
+        return "–"
+    decimals = 0 if high >= 3 else 1
+    return _("{low}–{high} tokens/s").format(low=number(low, decimals), high=number(high, decimals))
 
 
 def language_name(code: str) -> str:
@@ -218,7 +238,7 @@ def tell_table(reports: list[FitReport], screen: Screen, bytes_read: int) -> Non
             report.subject.quantisation_name or report.subject.name,
             size(report.subject.file_size_bytes),
             size(report.need.total_bytes),
-            _("{low}–{high} tokens/s").format(low=number(report.speed.generate_tps[0]), high=number(report.speed.generate_tps[1])),
+            tokens_a_second(report),
             report.verdict.title(),
         )
         for report in sorted(reports, key=lambda one: -one.subject.file_size_bytes)

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     """The object of DESIGN.md's table. Changes nothing, not even the home folder."""
     from localstory import paths
-    from localstory.engines.text.devices import ask_devices, installed_engine
+    from localstory.engines.text.devices import ask_devices, installed_engine, kept_read_speed
     from localstory.errors import CannotContinue
     from localstory.fit.overview import headline, overview
     from localstory.hardware.machine import join_engine
@@ -28,7 +28,10 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 
     if options.measure:
         screen.progress(Progress(mark("Measuring this computer")))
-    machine = probe(paths.Home(paths.home_folder().absolute()).models, measure=options.measure)
+    home = paths.Home(paths.home_folder().absolute())
+    machine = probe(home.models, measure=options.measure)
+    if not options.measure and (kept := kept_read_speed(home, machine)) is not None:
+        machine = machine.with_read_speed(kept)
     engine = installed_engine()
     if options.measure and engine.version is not None:
         import asyncio

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from localstory.cli.fit import language_name, load_arguments, machine_argument, settings_of
+from localstory.cli.fit import language_name, load_arguments, machine_argument, settings_of, tokens_a_second
 from localstory.cli.screen import Screen
 from localstory.errors import BadRequest
 from localstory.words import _, mark, ngettext, number, size
@@ -105,12 +105,14 @@ def _tell(found: Recommendation, screen: Screen, *, whole: bool) -> dict[str, An
 
 
 def _row(pick: Pick) -> dict[str, Any]:
+    from localstory.models.recommend import UNSCORED_QUALITY
+
     one = pick.candidate
     return {
         "id": one.model,
         "source": one.source,
         "on_disk": one.on_disk,
-        "quality": round(one.quality, 1),
+        "quality": round(one.quality, 1) if one.quality > UNSCORED_QUALITY else None,
         "quality_words": _(one.quality_words) if one.quality_words else None,
         "worth": round(pick.worth, 1),
         "fit": pick.report.as_json(),
@@ -118,16 +120,16 @@ def _row(pick: Pick) -> dict[str, Any]:
 
 
 def _table(picks: tuple[Pick, ...], screen: Screen) -> None:
+    from localstory.models.recommend import UNSCORED_QUALITY
+
     rows = [(_("Model"), _("Quality"), _("Needs"), _("Speed"), "")]
     for pick in picks:
-        low, high = pick.report.speed.generate_tps
-        decimals = 0 if high >= 3 else 1
         rows.append(
             (
                 pick.candidate.name,
-                number(pick.candidate.quality),
+                number(pick.candidate.quality) if pick.candidate.quality > UNSCORED_QUALITY else "–",
                 size(pick.report.need.total_bytes),
-                _("{low}–{high} tokens/s").format(low=number(low, decimals), high=number(high, decimals)),
+                tokens_a_second(pick.report),
                 pick.report.verdict.title(),
             )
         )

@@ -24,14 +24,17 @@ from localstory.fit.records import Measurement, Records, model_key, need_of, set
 from localstory.fit.rehearsal import refuse_if_too_large, rehearse, with_overhead
 from localstory.fit.report import FitReport, Subject, Suggestion, SuggestionCode, tokens_short
 from localstory.fit.shape import ModelShape, shape_of
-from localstory.fit.speed import Calibration, Speed, measured_speed, speed
+from localstory.fit.speed import TOKENS_PER_WORD, Calibration, Speed, measured_speed, speed
 from localstory.fit.verdict import Verdict, verdict
 from localstory.fit.weights import shipped_features
 from localstory.hardware.machine import Gpu, Machine
+from localstory.words import language
 
 log = logging.getLogger(__name__)
 
 Asked: TypeAlias = Literal["auto", "exact", "formula", "rehearse"]
+_BUSY = 0.6
+"""A rehearsal this far below the computed range met a busy computer: it is shown and not kept."""
 _WORTH_SAYING_BYTES = 32 << 20
 _SHORTEST_CONTEXT = 2048
 _RANK = {"runs_well": 5, "little_room": 4, "partly": 3, "slow": 3, "very_slow": 2, "from_disk": 1, "does_not_fit": 0, "unknown": 0}
@@ -94,7 +97,8 @@ class _Sum:
         seen, calibration = self.measured(self.subject, params, placement)
         computed = self.need(params, placement)
         need = with_overhead(seen, computed) if seen is not None else need or computed
-        rate = speed(self.subject.header, self.shape, params, placement, self.machine, self.cards(placement), calibration=calibration)
+        cost = self.subject.tokens_per_word.get(language()) or TOKENS_PER_WORD
+        rate = speed(self.subject.header, self.shape, params, placement, self.machine, self.cards(placement), calibration=calibration, tokens_per_word=cost)
         decided = verdict(self.shape, placement, need, self.budget, rate)
         return FitReport(
             self.subject, self.shape, settings, params, placement, self.budget, need, rate, decided, 0, computed=None if need is computed else computed
@@ -103,18 +107,28 @@ class _Sum:
     def verdict(self, settings: LoadSettings) -> Verdict:
         return self.report(settings).verdict
 
-    def fits(self, settings: LoadSettings) -> bool:
-        """In memory and not from the disk; how fast is another question."""
-        params = context_params(self.shape, settings)
-        placement = self.placement(params)
-        need = self.need(params, placement)
-        return place.fits(need, self.budget)
+    def fits(self, settings: LoadSettings, placement: Placement) -> bool:
+        """In memory and not from the disk, with every layer where it is now."""
+        return place.fits(self.need(context_params(self.shape, settings), placement), self.budget)
 
     def max_context(self, settings: LoadSettings) -> int:
-        """The longest context with which it fits, a multiple of 256 up to what the model was made for; 0: none."""
-        longest = self.shape.context_length or context_params(self.shape, settings).n_ctx
+        """The longest context with which it fits, a multiple of 256 up to what the model was made for; 0: none.
+
+        Layers stay where the verdict has them: a longer context could push some off a card, at a third of the speed.
+        Where it does not fit as asked, a shorter one may be placed anew.
+        """
+        asked = context_params(self.shape, settings)
+        longest = self.shape.context_length or asked.n_ctx
         steps = max(1, longest // 256)
-        return 256 * place.most(steps, lambda count: self.fits(replace(settings, context_length=256 * count)))
+        now = self.placement(asked)
+        if self.fits(settings, now):
+            return 256 * place.most(steps, lambda count: self.fits(replace(settings, context_length=256 * count), now))
+
+        def anew(count: int) -> bool:
+            shorter = replace(settings, context_length=256 * count)
+            return self.fits(shorter, self.placement(context_params(self.shape, shorter)))
+
+        return 256 * place.most(min(steps, asked.n_ctx // 256), anew)
 
 
 def cards_of(placement: Placement, budget: Budget) -> tuple[Gpu, ...]:
@@ -134,7 +148,7 @@ def _suggestions(sum_: _Sum, report: FitReport, siblings: Sequence[Subject]) -> 
     def try_(code: SuggestionCode, settings: LoadSettings, before: str, after: str, other: _Sum | None = None) -> Suggestion | None:
         tried = (other or sum_).report(settings)
         saves = base.total_bytes - (tried.computed or tried.need).total_bytes
-        solves = _RANK[tried.verdict.code] > rank
+        solves = _RANK[tried.verdict.code] > rank and tried.verdict.runs
         if saves < _WORTH_SAYING_BYTES and not solves:
             return None
         suggestion = Suggestion(code, max(0, saves), solves, settings, before, after)
@@ -163,7 +177,9 @@ def _suggestions(sum_: _Sum, report: FitReport, siblings: Sequence[Subject]) -> 
         try_("fewer_sequences", replace(settings, sequences=1), str(report.params.n_seq_max), "1")
     if report.params.n_ubatch > 256:
         try_("smaller_batch", replace(settings, ubatch=256), str(report.params.n_ubatch), "256")
-    smaller = sorted((one for one in siblings if one.file_size_bytes < sum_.subject.file_size_bytes), key=lambda one: -one.file_size_bytes)
+    # A repository may hold other models too: a quantisation has the same parameters to the last one.
+    same = [one for one in siblings if (one.header.architecture, one.header.parameters) == (sum_.subject.header.architecture, sum_.subject.header.parameters)]
+    smaller = sorted((one for one in same if one.file_size_bytes < sum_.subject.file_size_bytes), key=lambda one: -one.file_size_bytes)
     for sibling in smaller:
         other = _Sum(sibling, sum_.machine, sum_.budget, sum_.gpu_layers, sum_.measured)
         tried = try_("smaller_quantisation", settings, sum_.subject.quantisation_name, sibling.quantisation_name, other)
@@ -256,7 +272,7 @@ class FitCheck:
             return replace(asked, max_context=report.max_context, suggestions=report.suggestions, notes=report.notes)
         longest = report.max_context
         for _step in range(8):
-            if longest < 256 or await self._fits(sum_, replace(settings, context_length=longest)):
+            if longest < 256 or await self._fits(sum_, replace(settings, context_length=longest), report.placement):
                 break
             longest = max(0, longest - max(256, longest // 64 // 256 * 256))
         suggestions = []
@@ -267,8 +283,9 @@ class FitCheck:
             params = context_params(sum_.shape, one.settings)
             other = await self._ask(sum_, params, sum_.placement(params))
             saves = need.total_bytes - other.total_bytes
-            if saves > 0 or one.solves:
-                suggestions.append(replace(one, saves_bytes=max(0, saves)))
+            solves = one.solves and place.fits(other, sum_.budget)
+            if saves > 0 or solves:
+                suggestions.append(replace(one, saves_bytes=max(0, saves), solves=solves))
         return replace(asked, max_context=longest, suggestions=tuple(suggestions), notes=report.notes)
 
     async def _ask(self, sum_: _Sum, params: ContextParams, placement: Placement) -> MemoryNeed:
@@ -276,29 +293,31 @@ class FitCheck:
         need = await self._runner.need(sum_.subject.stripped, params, placement, features=sum_.machine.cpu.features)
         return with_overhead(need, sum_.need(params, placement))
 
-    async def _fits(self, sum_: _Sum, settings: LoadSettings) -> bool:
-        params = context_params(sum_.shape, settings)
-        return place.fits(await self._ask(sum_, params, sum_.placement(params)), sum_.budget)
+    async def _fits(self, sum_: _Sum, settings: LoadSettings, placement: Placement) -> bool:
+        return place.fits(await self._ask(sum_, context_params(sum_.shape, settings), placement), sum_.budget)
 
     async def _rehearsed(self, sum_: _Sum, report: FitReport, progress: Callable[[Progress], None] | None) -> FitReport:
         """With speed and memory as a rehearsal sees them; a rehearsal of the same shape and settings is not played again."""
         subject, params, placement = sum_.subject, report.params, report.placement
         assert subject.stripped is not None
         kept = self._records.rehearsal(subject, params, placement) if self._records is not None else None
+        notes = report.notes
         if kept is None:
             refuse_if_too_large(report.need, report.budget)
-            seen = await rehearse(subject.stripped, params, placement, folder=self._folder, report=progress)
+            features = shipped_features(sum_.machine.cpu.features)
+            seen = await rehearse(subject.stripped, params, placement, folder=self._folder, features=features, report=progress)
             figures = {
                 "devices": [asdict(device) for device in seen.need.devices], "load_s": seen.load_s, "generate_tps": seen.generate_tps,
                 "prompt_tps": seen.prompt_tps, "tokens": seen.tokens, "tokens_in_cache": seen.tokens_in_cache,
             }  # fmt: skip
             kept = Measurement("rehearsal", subject.key or model_key(subject.header), subject.name, settings_key(params, placement), figures)
-            if self._records is not None:
+            if seen.generate_tps < _BUSY * report.speed.generate_tps[0]:
+                notes = (*notes, mark("It wrote far slower than computed: the computer was probably busy. Rehearse again when it is quiet."))
+            elif self._records is not None:
                 self._records.add(kept)
         need = need_of(kept)
         rate: Speed = measured_speed(float(kept.figures["generate_tps"]), float(kept.figures["prompt_tps"]), "rehearsed")
         need = with_overhead(need, report.computed or report.need) if need is not None else report.need
-        notes = report.notes
         if sum_.shape.is_moe:
             notes = (*notes, mark("Rehearsed with zero weights, where all experts tie: the real model may be slower or faster."))
         decided = verdict(sum_.shape, placement, need, report.budget, rate)

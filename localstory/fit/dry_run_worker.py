@@ -170,7 +170,8 @@ class DryRunWorker:
             for text in texts:
                 raw = text.encode("utf-8", "replace")
                 room = len(raw) + 8
-                counts.append(int(L.llama_tokenize(vocabulary, raw, len(raw), (L.llama_token * room)(), room, False, False)))
+                # Negative: the room was too small, and this many are needed.
+                counts.append(abs(int(L.llama_tokenize(vocabulary, raw, len(raw), (L.llama_token * room)(), room, False, False))))
             return {"tokens": counts}
         finally:
             L.llama_model_free(model)

@@ -55,7 +55,8 @@ def headline(seen: Overview) -> tuple[str, str]:
         return _("Models run here, but write slower than one reads."), _("Models up to about {size} fit.").format(size=billions(seen.fits))
     told = _("Comfortable with models up to about {size}").format(size=billions(seen.comfortable))
     if not seen.speed_is_known:
-        return told, _("How fast they write is not known before the memory is measured.")
+        fits = _("Models up to about {size} fit.").format(size=billions(seen.comfortable))
+        return fits, _("How fast they write is not known before the memory is measured.")
     where = _("They run on the processor.")
     if seen.on_card is not None and seen.on_card >= seen.comfortable:
         where = _("They run on the graphics card.")

@@ -162,12 +162,18 @@ class Records:
         key, where = subject.key or model_key(subject.header), _place(placement)
         load = index.loads.get((key, settings_key(params, placement)))
         own, other = index.of_model.get((key, where), [])[:9], index.replies.get(where, [])[:15]
-        return (need_of(load) if load is not None else None), calibration_of(own) or _carefully(calibration_of(other))
+        return (need_of(load) if load is not None else None), _own_pace(own) or calibration_of(own) or _carefully(calibration_of(other))
 
     def rehearsal(self, subject: Subject, params: ContextParams, placement: Placement) -> Measurement | None:
         """A rehearsal of this shape, quantisation and settings, if there was one."""
         key, settings = subject.key or model_key(subject.header), settings_key(params, placement)
         return next((one for one in self.all() if one.kind == "rehearsal" and (one.model_key, one.settings) == (key, settings)), None)
+
+
+def _own_pace(own: Sequence[Measurement]) -> Calibration | None:
+    """This model's own speed here, as the median of three replies or more: what was seen needs no prediction."""
+    seen = [float(one.figures["generate_tps"]) for one in own if isinstance(one.figures.get("generate_tps"), (int, float))]
+    return Calibration(1.0, len(seen), statistics.median(seen)) if len(seen) >= 3 else None
 
 
 def _carefully(calibration: Calibration | None) -> Calibration | None:

@@ -20,6 +20,8 @@ from localstory.fit.engine_log import memory_need, read_log
 from localstory.fit.estimate import Placement
 from localstory.fit.llama_params import model_args
 from localstory.fit.need import MemoryNeed
+from localstory.fit.shape import shape_of
+from localstory.fit.weights import weights_on
 from localstory.gguf.stripped import StrippedModel, write_stand_in
 from localstory.hardware.cores import worker_threads
 
@@ -74,7 +76,7 @@ class Rehearsed:
 def refuse_if_too_large(need: MemoryNeed, budget: Budget) -> None:
     """Raise RehearsalRefused when the stand-in, which is all in memory of its own, would not fit. Unknown memory refuses too."""
     have = budget.memory.budget_bytes if budget.memory is not None else 0
-    needed = need.processor.resident_bytes
+    needed = need.processor.total_bytes  # one copy: what is repacked is not kept a second time here
     if needed > have:
         raise RehearsalRefused(needed, have)
     for device in need.graphics:
@@ -90,11 +92,13 @@ async def rehearse(
     *,
     folder: Path | None = None,
     threads: int | None = None,
+    features: tuple[str, ...] | None = None,
     seconds: float = SECONDS,
     report: Callable[[Progress], None] | None = None,
 ) -> Rehearsed:
     """Load the stand-in in a child and run it for some seconds; call `refuse_if_too_large` first.
 
+    `features`: what the engine's build uses of this processor (`weights.shipped_features`), for the repacked part.
     `folder`: where the stand-in goes for that time (a few blocks; the system's own temporary place by default).
     Raises RehearsalFailed, NoSparseFiles, ChildDied, ChildHung. Cancelling ends the child within half a second.
     """
@@ -128,7 +132,10 @@ async def rehearse(
         await asyncio.to_thread(shutil.rmtree, place, True)
     if not result.get("generate_tps") or not result.get("prompt_tps"):
         raise RehearsalFailed(mark("the context is too short to tell a speed"))
-    need = memory_need(read_log(str(result["log"]).splitlines()), "rehearsed")
+    # Weights by the tensor table: copied into memory of their own, the log's lines hold what is repacked and what is not apart.
+    plan = weights_on(model.header, shape_of(model.header), placement, features=features)
+    weights = {name: (part.bytes, part.repacked_bytes) for name, part in plan.devices.items()}
+    need = memory_need(read_log(str(result["log"]).splitlines()), "rehearsed", weights=weights)
     return Rehearsed(need, result["generate_tps"], result["prompt_tps"], result["tokens"], result["tokens_in_cache"], result["load_s"])
 
 

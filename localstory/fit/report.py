@@ -159,9 +159,10 @@ class FitReport:
             "processor_experts": self.placement.processor_experts,
             "context_length": self.params.n_ctx,
             "speed": {
-                "generate_tps": [round(value, 2) for value in self.speed.generate_tps],
-                "prompt_tps": [round(value, 1) for value in self.speed.prompt_tps],
-                "first_word_seconds": round(self.speed.first_word_seconds, 2),
+                "generate_tps": [round(value, 2) for value in self.speed.generate_tps] if self.verdict.runs else None,
+                "prompt_tps": [round(value, 1) for value in self.speed.prompt_tps] if self.verdict.runs else None,
+                "first_word_seconds": round(self.speed.first_word_seconds, 2) if self.verdict.runs else None,
+                "full_context_tps": round(self.speed.full_tps, 2) if self.speed.full_tps is not None and self.verdict.runs else None,
                 "confidence": self.speed.confidence,
             },
             "max_context": self.max_context,

@@ -61,6 +61,8 @@ class Speed:
     prompt_tps: tuple[float, float]
     first_word_seconds: float
     confidence: Confidence
+    full_tps: float | None = None
+    """The middle when the context is full of conversation: every token reads all of it again. None: not worked out."""
 
     @property
     def middle_tps(self) -> float:
@@ -74,6 +76,8 @@ class Calibration:
 
     factor: float
     samples: int
+    tps: float | None = None
+    """The median of this very model's replies, when there were enough."""
 
 
 def graphics_device(gpu: Gpu) -> Device:
@@ -171,8 +175,12 @@ def speed(
     *,
     tokens_in_cache: int = 512,
     calibration: Calibration | None = None,
+    tokens_per_word: float = TOKENS_PER_WORD,
 ) -> Speed:
-    """How fast it writes with `tokens_in_cache` tokens of conversation. `gpus`: the cards of the placement, in its order."""
+    """How fast it writes with `tokens_in_cache` tokens of conversation. `gpus`: the cards of the placement, in its order.
+
+    `tokens_per_word`: of the language whose thousand words are waited for.
+    """
     bits = bits_per_weight(header)
     factor = family_factor(shape)
     read = bytes_read_per_token(header, shape, params, placement, tokens_in_cache=min(tokens_in_cache, params.n_ctx))
@@ -206,12 +214,23 @@ def speed(
             high_prompt += part / device.prompt_factor[1]
     tps = 1 / seconds if seconds else 0.0
     if calibration is not None and calibration.samples:
-        tps *= calibration.factor
+        tps = calibration.tps if calibration.tps is not None else tps * calibration.factor
         worst = "measured" if calibration.samples >= 3 else _better(worst)
     low, high = _RANGES[worst]
     prompt = (1 / low_prompt if low_prompt else 0.0, 1 / high_prompt if high_prompt else 0.0)
     middle = math.sqrt(prompt[0] * prompt[1])
-    return Speed((tps * low, tps * high), prompt, PROMPT_WORDS * TOKENS_PER_WORD / middle if middle else 0.0, worst)
+    wait = PROMPT_WORDS * tokens_per_word / middle if middle else 0.0
+    full = None
+    if tokens_in_cache < params.n_ctx and seconds:
+        # Only the bytes of the cache differ; the slowest device holds the most of it.
+        later = bytes_read_per_token(header, shape, params, placement, tokens_in_cache=params.n_ctx)
+        extra = sum((later[name] - read[name]) / (_device(name, slots, machine).part * _device(name, slots, machine).bandwidth_gbps * 1e9) for name in later)
+        full = tps / (1 + extra / seconds)
+    return Speed((tps * low, tps * high), prompt, wait, worst, full)
+
+
+def _device(name: str, slots: dict[str, Gpu], machine: Machine) -> Device:
+    return processor_device(machine) if name == PROCESSOR else graphics_device(slots[name])
 
 
 def measured_speed(generate_tps: float, prompt_tps: float, confidence: Confidence) -> Speed:

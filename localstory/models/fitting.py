@@ -202,7 +202,7 @@ def _candidate(entry: TextEntry, file: CatalogueFile, subject: Subject, local: T
         languages=entry.languages,
         purposes=entry.purposes,
         licence=entry.licence,
-        subject=replace(subject, name=entry.title, licence=entry.licence),
+        subject=replace(subject, name=entry.title, licence=entry.licence, tokens_per_word=dict(entry.tokens_per_word) or subject.tokens_per_word),
         source=str(local.path) if local is not None else f"hf:{file.repo}/{file.file}",
         quality_words=words,
         on_disk=local is not None,

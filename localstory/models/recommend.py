@@ -257,7 +257,9 @@ def _comparison(picks: Sequence[Pick], ranked: Sequence[Pick]) -> tuple[Pick, ..
         add(_first(own, lambda pick: pick.candidate.subject.quantisation_name.endswith(("Q4_K_M", "Q4_0", "MXFP4"))) or own[0])
         add(_first(own, lambda pick: pick.report.verdict.code in ("runs_well", "little_room")))
         # The same model squeezed: the smallest of its files.
-        add(min(own, key=lambda pick: pick.candidate.subject.file_size_bytes))
+        smallest = min(own, key=lambda pick: pick.candidate.subject.file_size_bytes)
+        if smallest.report.verdict.runs or smallest.candidate.quality > first.candidate.quality + 1:
+            add(smallest)
     add(_first(ranked[1:], lambda pick: pick.candidate.parameters < first.candidate.parameters and pick.tokens_per_second > 1.5 * first.tokens_per_second))
     return tuple(found)
 

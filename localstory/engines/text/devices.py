@@ -74,7 +74,7 @@ async def machine_now(home: Home, *, again: bool = False, measure: bool = True) 
     """
     machine = await asyncio.to_thread(probe, home.models)
     kept = home.cache / "memory-speed.json"
-    about = f"{machine.cpu.name} {machine.memory.total_bytes} {worker_threads()}"
+    about = _about(machine)
     rate = None if again else await asyncio.to_thread(_kept_rate, kept, about)
     if rate is None and measure:
         rate = await _measure_read(machine.memory.available_bytes)
@@ -87,6 +87,15 @@ async def machine_now(home: Home, *, again: bool = False, measure: bool = True) 
         except CannotContinue as trouble:
             log.warning("the engine's devices are not known: %s", trouble)
     return join_engine(machine.with_read_speed(rate), engine)
+
+
+def kept_read_speed(home: Home, machine: Machine) -> float | None:
+    """The memory's speed as it was measured on this machine within the last 30 days; None when it was not."""
+    return _kept_rate(home.cache / "memory-speed.json", _about(machine))
+
+
+def _about(machine: Machine) -> str:
+    return f"{machine.cpu.name} {machine.memory.total_bytes} {worker_threads()}"
 
 
 async def _measure_read(available_bytes: int | None) -> float | None:

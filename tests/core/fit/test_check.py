@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localstory.db import Database
+from localstory.fit import check as module
 from localstory.fit.check import FitCheck, NotExact, formula_report
 from localstory.fit.context_params import LoadSettings
 from localstory.fit.dry_run import DryRunner
 from localstory.fit.need import DeviceNeed, MemoryNeed
+from localstory.fit.records import Records
 from localstory.fit.rehearsal import RehearsalRefused
 from localstory.fit.report import Subject
 from localstory.fit.speed import Calibration
-from localstory.gguf.stripped import strip_files
+from localstory.gguf.stripped import StrippedModel, strip_files, strip_header
 from localstory.hardware.machine import Cpu, Disk, Gpu, Machine, Memory
+from localstory.hardware.probe import processor
 from localstory.models.library import starter_text_model
 from tests.fakes.model_headers import MODELS, model
 
@@ -31,10 +37,10 @@ def nvidia(gib: float, gbps: float = 360.0) -> Gpu:
     return Gpu("NVIDIA GeForce RTX 3060", "nvidia", "cuda", int(gib * GIB), int((gib - 0.4) * GIB), False, gbps, True)
 
 
-def subject(name: str) -> Subject:
-    made = model(name)
+def subject(name: str, quantisation: str = "Q4_K_M") -> Subject:
+    made = model(name, quantisation)
     header = made.header()
-    return Subject(header, name, header.data_offset + header.data_bytes)
+    return Subject(header, name, header.data_offset + header.data_bytes, quantisation=quantisation)
 
 
 OFFICE = computer(16, 12)
@@ -112,6 +118,7 @@ def test_every_suggestion_keeps_its_promise() -> None:
                 after = formula_report(subject(name), machine, one.settings, brief=True)
                 assert report.need.total_bytes - after.need.total_bytes == one.saves_bytes
                 if one.solves:
+                    assert after.verdict.runs
                     assert after.verdict.code != report.verdict.code
                 followed += 1
     assert followed > 10
@@ -119,13 +126,14 @@ def test_every_suggestion_keeps_its_promise() -> None:
 
 def test_a_smaller_quantisation_of_the_same_model_is_suggested() -> None:
     machine = computer(8, 7)
-    big, small = subject("llama3.1-8b"), replace(subject("llama3.2-3b"), quantisation="Q2_K")
-    report = formula_report(big, machine, LoadSettings(context_length=8192), siblings=[big, small])
+    big, small = subject("llama3.1-8b", "Q8_0"), subject("llama3.1-8b", "Q4_K_M")
+    another_model = replace(subject("llama3.2-1b"), quantisation="Q2_K")
+    report = formula_report(big, machine, LoadSettings(context_length=8192), siblings=[another_model, big, small])
     (one,) = [one for one in report.suggestions if one.code == "smaller_quantisation"]
     assert one.solves
-    assert one.after == "Q2_K"
+    assert one.after == "Q4_K_M"
     assert one.saves_bytes > GIB
-    assert "Q2_K" in one.text()
+    assert "Q4_K_M" in one.text()
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -144,6 +152,28 @@ def test_more_memory_is_a_question_one_can_ask() -> None:
     now, then = formula_report(subject("gemma3-12b"), computer(8, 5)), formula_report(subject("gemma3-12b"), computer(8, 5), extra_memory_bytes=24 * GIB)
     assert not now.verdict.runs
     assert then.verdict.runs
+
+
+def test_the_longest_context_leaves_the_layers_where_they_are() -> None:
+    machine = computer(32, 28, nvidia(12))
+    report = formula_report(subject("llama3.1-8b"), machine)
+    longest = formula_report(subject("llama3.1-8b"), machine, LoadSettings(context_length=report.max_context), brief=True)
+    assert (report.gpu_layers, longest.gpu_layers) == (33, 33)
+    assert report.max_context < 131072
+
+
+def test_a_full_context_is_slower_and_said_to_be() -> None:
+    """Llama 3.1 8B: 128 KiB a token, so 32k tokens read 4.3 GB more: half the speed (facts/fit.md, §4)."""
+    report = formula_report(subject("llama3.1-8b"), computer(64, 56, nvidia(24, 1008.0)), LoadSettings(context_length=32768))
+    assert report.speed.full_tps is not None
+    assert 0.45 < report.speed.full_tps / report.speed.middle_tps < 0.62
+
+
+def test_the_wait_for_the_first_word_knows_what_a_word_costs() -> None:
+    cheap = replace(subject("llama3.2-1b"), tokens_per_word={"en": 1.2})
+    dear = replace(cheap, tokens_per_word={"en": 3.6})
+    waits = [formula_report(one, OFFICE).speed.first_word_seconds for one in (cheap, dear)]
+    assert waits[1] == pytest.approx(3 * waits[0])
 
 
 def test_the_sum_adds_up() -> None:
@@ -237,16 +267,13 @@ async def test_a_rehearsal_of_what_would_not_fit_is_refused(starter: Subject) ->
         await check.close()
 
 
-async def test_a_rehearsal_measures_here_and_is_not_played_twice(starter: Subject, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    from localstory.db import Database
-    from localstory.fit import check as module
-    from localstory.fit.records import Records
-
+async def test_a_rehearsal_measures_here_and_is_not_played_twice(starter: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = Records(Database(tmp_path / "none.db"), tmp_path / "inbox")
     check = FitCheck(records)
     settings = LoadSettings(context_length=1024)
+    crawling = computer(16, 12, read_gbps=0.5, cores=1)  # so that this one is quicker than computed, however busy it is
     try:
-        report = await check.report(starter, OFFICE, settings, method="rehearse")
+        report = await check.report(starter, crawling, settings, method="rehearse")
         assert report.speed.confidence == "rehearsed"
         assert report.need.method == "rehearsed"
         assert 0.5 < report.speed.middle_tps < 400  # also on a busy machine
@@ -256,8 +283,39 @@ async def test_a_rehearsal_measures_here_and_is_not_played_twice(starter: Subjec
             raise AssertionError("played again")
 
         monkeypatch.setattr(module, "rehearse", never)
-        again = await check.report(starter, OFFICE, settings, method="rehearse")
+        again = await check.report(starter, crawling, settings, method="rehearse")
         assert again.speed == report.speed
         assert asdict(again.need) == asdict(report.need)
     finally:
         await check.close()
+
+
+async def test_a_rehearsal_on_a_busy_computer_is_shown_and_not_kept(starter: Subject, tmp_path: Path) -> None:
+    records = Records(Database(tmp_path / "none.db"), tmp_path / "inbox")
+    check = FitCheck(records)
+    flying = computer(64, 56, read_gbps=2000.0, cores=64)  # what is computed for it can't be reached here
+    try:
+        report = await check.report(starter, flying, LoadSettings(context_length=1024), method="rehearse")
+    finally:
+        await check.close()
+    assert report.speed.confidence == "rehearsed"
+    assert any("busy" in note for note in report.notes)
+    assert records.all() == []
+
+
+async def test_a_rehearsed_need_counts_what_the_engine_repacked() -> None:
+    """Copied into memory of its own, the log tells of repacked weights and of the others apart."""
+    made = model("qwen3-0.6b")
+    stripped = StrippedModel((strip_header(BytesIO(made.header_bytes())),))
+    machine = replace(OFFICE, cpu=processor())
+    check = FitCheck()
+    try:
+        settings = LoadSettings(context_length=512, sequences=1)
+        asked = await check.report(Subject(stripped.header, "q", 1, stripped=stripped), machine, settings, method="exact")
+        played = await check.report(Subject(stripped.header, "q", 1, stripped=stripped), machine, settings, method="rehearse")
+    finally:
+        await check.close()
+    assert played.need.method == "rehearsed"
+    assert played.need.repacked_bytes > 0
+    assert played.need.weights_bytes == asked.need.weights_bytes
+    assert played.need.total_bytes == pytest.approx(asked.need.total_bytes, rel=0.02)

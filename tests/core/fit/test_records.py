@@ -115,7 +115,7 @@ def test_three_replies_of_a_model_make_its_speed_measured_and_others_only_correc
     for _time in range(3):
         records.add(reply(8.0, 10.0))
     _need, own = records(SUBJECT, PARAMS, ON_PROCESSOR)
-    assert own is not None and (own.factor, own.samples) == (0.8, 3)
+    assert own is not None and (own.tps, own.samples) == (8.0, 3)
     stranger = Subject(read_header(io.BytesIO(gguf([*TINY_PAIRS, pair("llama.block_count", U32, 3)], TINY_TENSORS, 712))), "x", 1)
     _need, other = records(stranger, PARAMS, ON_PROCESSOR)
     assert other is not None and (other.factor, other.samples) == (0.8, 2)

@@ -157,7 +157,7 @@ def reach(candidate: Candidate, machine: Machine, measured: Measured, siblings: 
     """How far the context goes and what would help. Tens of milliseconds: in a thread."""
     subjects = [one.subject for one in siblings if one.model == candidate.model]
     report = formula_report(candidate.subject, machine, siblings=subjects, measured=measured)
-    return Reach(candidate.source, report.max_context or None, tuple(one.text() for one in report.suggestions[:3]))
+    return Reach(candidate.source, report.max_context or None, _help(report))
 
 
 def steps(report: FitReport, fits_up_to: int | None) -> tuple[int, ...]:
@@ -226,3 +226,11 @@ def parameters(count: int) -> str:
     if count >= 1_000_000_000:
         return _("{number} billion").format(number=number(count / 1e9, 1))
     return _("{number} million").format(number=number(count / 1e6))
+
+
+def _help(report: FitReport) -> tuple[str, ...]:
+    """What would help: those that solve it alone, each said to; where none does, the three that save most."""
+    solving = [one for one in report.suggestions if one.solves]
+    if solving:
+        return tuple(_("{change}: then it fits").format(change=one.text()) for one in solving[:3])
+    return tuple(one.text() for one in report.suggestions[:3])
