@@ -467,9 +467,7 @@ class _Pipe(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         if self._transport is not None:
             self._transport.abort()
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.AsyncNetworkStream:
+    async def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None) -> httpcore2.AsyncNetworkStream:
         assert self._transport is not None
         try:
             made = await asyncio.get_running_loop().start_tls(

@@ -1,9 +1,9 @@
 """What the servers made for the tests have in common: a small model that writes the same words for the same seed, and HTTP.
 
-    with OpenAIServer() as server:
-        OpenAIEndpoint(server.url, server.model_name)
-        server.requests      # (method, path, headers, body) as they came
-        server.hang_ups      # when a client closed the connection before its answer was whole (time.monotonic)
+with OpenAIServer() as server:
+    OpenAIEndpoint(server.url, server.model_name)
+    server.requests      # (method, path, headers, body) as they came
+    server.hang_ups      # when a client closed the connection before its answer was whole (time.monotonic)
 """
 
 from __future__ import annotations

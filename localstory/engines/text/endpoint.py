@@ -102,9 +102,7 @@ class NoSuchModel(NetTrouble):
     code = "no_such_model"
 
     def __init__(self, host: str, model: str) -> None:
-        super().__init__(
-            title=mark("{host} has no model “{model}”"), hint=mark("`localstory engines` lists what it has."), host=host, model=model[:200]
-        )
+        super().__init__(title=mark("{host} has no model “{model}”"), hint=mark("`localstory engines` lists what it has."), host=host, model=model[:200])
 
 
 class NotFoundThere(NetTrouble):

@@ -104,9 +104,7 @@ class OllamaEngine:
 
     def describe(self) -> EngineFacts:
         """What is known so far; the context length as asked for, or as Ollama chose it when the model was loaded."""
-        return EngineFacts(
-            "ollama", self._version, model=self._model, context_length=self._window, details={"server": self.host, "url": self.base_url}
-        )
+        return EngineFacts("ollama", self._version, model=self._model, context_length=self._window, details={"server": self.host, "url": self.base_url})
 
     @property
     def _window(self) -> int | None:

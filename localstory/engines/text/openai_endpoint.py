@@ -179,9 +179,7 @@ class OpenAIEndpoint:
             yield piece
 
     def _understood(self, refusal: Any, counted: int) -> CannotContinue:
-        reason = refused(
-            self.host, refusal.status, refusal.headers, refusal.body, model=self._model, counted=counted, context_length=self._context_length
-        )
+        reason = refused(self.host, refusal.status, refusal.headers, refusal.body, model=self._model, counted=counted, context_length=self._context_length)
         self._context_length = self._context_length or getattr(reason, "context_length", None)
         return reason
 
