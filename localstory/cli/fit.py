@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localstory.cli.screen import Screen
 from localstory.errors import BadRequest, CannotContinue
-from localstory.words import _, duration, mark, number, size, tell
+from localstory.words import _, duration, mark, ngettext, number, size, tell
 
 if TYPE_CHECKING:
     from localstory.fit.context_params import LoadSettings
@@ -184,7 +184,10 @@ def tell_report(report: FitReport, screen: Screen) -> None:
     lines.append((_("Longest context"), _("{tokens} tokens").format(tokens=number(report.max_context)) if report.max_context else _("none fits")))
     if report.pages():
         pages = [
-            _("about {pages} pages in {language}").format(pages=number(max(1, count)), language=language_name(code)) for code, count in report.pages().items()
+            ngettext("about {count} page in {language}", "about {count} pages in {language}", max(1, round(count))).format(
+                count=number(max(1, round(count))), language=language_name(code)
+            )
+            for code, count in report.pages().items()
         ]
         lines.append((_("This context holds"), "; ".join(pages)))
     if report.subject.bytes_read:

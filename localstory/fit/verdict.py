@@ -78,7 +78,7 @@ class Verdict:
             case "partly" if self.experts_on_processor:
                 return _("All layers fit on the graphics card, some experts stay with the processor: about {tps} tokens a second.").format(tps=about)
             case "partly" if self.layers is not None:
-                return _("{some} of {all} layers fit on the graphics card, the rest runs on the processor: about {tps} tokens a second.").format(
+                return _("{some} of {all} layers run on the graphics card, the rest on the processor: about {tps} tokens a second.").format(
                     some=self.layers[0], all=self.layers[1], tps=about
                 )
             case "slow" | "very_slow":
@@ -107,7 +107,8 @@ def verdict(shape: ModelShape, placement: Placement, need: MemoryNeed, budget: B
         # A mapped file may be larger than what is free: it runs, from the disk. On a full card the file's pages are not needed.
         return Verdict("from_disk", "memory", memory_need, memory.budget_bytes)
     if placement.gpu_layers and not whole:
-        layers = (min(placement.gpu_layers, shape.layers_all), shape.layers_all)
+        # The output comes first and is none of the layers people count.
+        layers = (max(0, placement.gpu_layers - 1), shape.layers_all)
         code: Code = "partly" if tps >= SLOW_TPS else "very_slow"
         return Verdict(code, "both", need.total_bytes, memory.budget_bytes + _cards_budget(budget), layers, placement.processor_experts > 0, tps)
     if whole and not any(card.shared for card in budget.cards):
