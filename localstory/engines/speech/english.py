@@ -235,7 +235,7 @@ def _numbers(words: list[Written], at: int) -> list[str] | None:
     low = words[at].low
     before = words[at - 1] if at else None
     if core in _VULGAR:
-        joiner = "and " if before is not None and before.core.isdigit() else ""
+        joiner = "and " if before is not None and before.core.isdecimal() else ""
         return [joiner + fraction(*_VULGAR[core])]
     if mixed := re.fullmatch(rf"(\d+)([{''.join(_VULGAR)}])", core):
         return [f"{cardinal(int(mixed.group(1)))} and {fraction(*_VULGAR[mixed.group(2)])}"]
@@ -244,7 +244,7 @@ def _numbers(words: list[Written], at: int) -> list[str] | None:
     if slashed := re.fullmatch(r"(\d{1,3})/(\d{1,4})", core):
         above, below = int(slashed.group(1)), int(slashed.group(2))
         if 0 < above < below <= 100 and below >= 2:
-            joiner = "and " if before is not None and before.core.isdigit() else ""
+            joiner = "and " if before is not None and before.core.isdecimal() else ""
             return [joiner + fraction(above, below)]
         return [f"{cardinal(above)} {cardinal(below)}"]
     if re.fullmatch(r"\+?\d{1,4}(?:[-.]\d{2,4})+|\(\d{3}\)\d{3}-\d{4}|\d{3,4}\)", core) and _is_phone(core):
@@ -300,7 +300,7 @@ def _mixed(core: str) -> str:
     parts = re.findall(r"\d+|[A-Za-z']+|[^\dA-Za-z']+", core)
     said = []
     for part in parts:
-        if part.isdigit():
+        if part.isdecimal():
             said.append(decimal(part))
         elif part.isalpha() and len(part) <= 2:
             said.append(_letters(part))

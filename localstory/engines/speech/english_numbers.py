@@ -60,7 +60,7 @@ def decade(number: int) -> str:
 
 def digits(text: str) -> str:
     """ "007" -> "zero zero seven"."""
-    return " ".join(_SMALL[int(digit)] for digit in text if digit.isdigit())
+    return " ".join(_SMALL[int(digit)] for digit in text if digit.isdecimal())
 
 
 def decimal(text: str) -> str:
