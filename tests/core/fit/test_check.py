@@ -271,12 +271,12 @@ async def test_a_rehearsal_measures_here_and_is_not_played_twice(starter: Subjec
     records = Records(Database(tmp_path / "none.db"), tmp_path / "inbox")
     check = FitCheck(records)
     settings = LoadSettings(context_length=1024)
-    crawling = computer(16, 12, read_gbps=0.5, cores=1)  # so that this one is quicker than computed, however busy it is
+    crawling = computer(16, 12, read_gbps=0.01, cores=1)  # so that this one is quicker than computed, however busy it is
     try:
         report = await check.report(starter, crawling, settings, method="rehearse")
         assert report.speed.confidence == "rehearsed"
         assert report.need.method == "rehearsed"
-        assert 0.5 < report.speed.middle_tps < 400  # also on a busy machine
+        assert 0 < report.speed.middle_tps < 400  # on a busy machine one token may take seconds
         assert report.need.weights_bytes + report.need.repacked_bytes >= 90 << 20
 
         async def never(*_args: object, **_named: object) -> None:
