@@ -23,7 +23,7 @@ Stream: TypeAlias = AsyncGenerator[T, None]
 OnProgress: TypeAlias = Callable[[Progress], None]
 """Hears how far slow work is that has no stream of its own."""
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,44 @@ class EngineFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may ask to be called; the caller calls it and sends the answer as a message of role "tool"."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type": "object", "properties": {}}'
+    """The JSON schema of its arguments, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What the model asks to be called."""
+
+    name: str
+    arguments: str
+    """A JSON object, as text."""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
     role: Role
     text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's message: what it asked for."""
+    tool_call_id: str = ""
+    """Of a tool's message: which call it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """An adapter (a GGUF file) laid over the model's weights."""
+
+    path: Path
+    strength: float = 1.0
+    """0 changes nothing, 1 is as trained; beyond and below are allowed."""
 
 
 SAMPLERS: tuple[str, ...] = ("penalties", "dry", "top_n_sigma", "top_k", "typical", "top_p", "min_p", "xtc", "temperature")
@@ -143,6 +176,16 @@ class TextRequest:
     """Go on with the last message, which is the assistant's. `Reply.text` is only what is new."""
     thinking: bool | None = None
     """Asks a model whose template knows the switch to think first, or not to; None is the model's own habit."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may ask to be called, where its template knows tools."""
+    tool_choice: str = "auto"
+    """"auto", "none", "required" (it must call one), or the name of the one it must call."""
+    loras: tuple[Lora, ...] = ()
+    """Adapters for this reply; changed without loading the model again."""
+    lookup: bool | None = None
+    """Guess next tokens from what stands in the prompt (the text stays what it would be); None lets the engine decide."""
+    private: bool = False
+    """Nothing of this request is kept on the disk (a temporary chat)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +261,10 @@ class Reply:
     """Mean natural-log probability of the generated tokens under the model (before sampling); None where not known."""
     reasoning: str = ""
     """What the model thought before it answered; never part of `text`."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model asks to be called; its words are not part of `text`."""
+    made_with: dict[str, Any] = field(default_factory=dict)
+    """Settings of the engine that decide which text comes out: kept with the reply, so that it can be explained."""
 
 
 TextEvent: TypeAlias = Progress | TextPiece | Reply
