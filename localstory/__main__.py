@@ -12,11 +12,11 @@ _IMPATIENT_SECONDS = 10.0
 
 
 def main() -> int:
-    """Be a child (`--worker NAME`) or run the command in sys.argv; returns the exit code."""
+    """Be a child (`--worker NAME [LIBRARY FOLDER]`) or run the command in sys.argv; returns the exit code."""
     if len(sys.argv) >= 3 and sys.argv[1] == "--worker":
         from localstory.engines.registry import run_worker
 
-        return run_worker(sys.argv[2])
+        return run_worker(sys.argv[2], library=sys.argv[3] if len(sys.argv) > 3 else "")
     _stay_calm()
     try:
         from localstory.cli import main as cli_main

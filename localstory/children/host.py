@@ -96,11 +96,13 @@ crashes = _CrashLog()
 class Child:
     """One child process and the conversation with it. All methods belong to one asyncio loop.
 
-    `about` names the file the child works on: two crashes on it within two minutes raise Quarantined.
+    `about` names the file the child works on: two crashes on it within two minutes raise Quarantined. `library` is a folder
+    from which it takes its native library (see `children.library`), instead of the one that is installed.
     """
 
-    def __init__(self, worker: str, *, jobs_folder: Path | None = None, about: str = "") -> None:
+    def __init__(self, worker: str, *, jobs_folder: Path | None = None, about: str = "", library: Path | None = None) -> None:
         self.worker = worker
+        self.library = library
         self.facts: dict[str, Any] = {}
         self._about = about
         self._jobs_folder = jobs_folder
@@ -145,7 +147,7 @@ class Child:
             self._ready = asyncio.get_running_loop().create_future()
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *worker_command(self.worker),
+                    *worker_command(self.worker), *([str(self.library)] if self.library is not None else []),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                     cwd=self._folder, env=worker_environment(self._folder), limit=2 * LINE_LIMIT_BYTES, **system.child_options(),
                 )  # fmt: skip

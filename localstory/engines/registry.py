@@ -25,10 +25,15 @@ WORKERS: dict[str, str] = {
 """A child's name -> the module whose `main()` it runs."""
 
 
-def run_worker(name: str) -> int:
-    """Be the child `name`; returns when the conversation is over. An unknown name is a usage error (exit 2)."""
+def run_worker(name: str, *, library: str = "") -> int:
+    """Be the child `name`; returns when the conversation is over. An unknown name is a usage error (exit 2).
+
+    `library`: the folder of an engine pack, from which `llama_cpp` is taken.
+    """
     if name not in WORKERS:
         return 2
+    if library:
+        importlib.import_module("localstory.children.library").take_from(Path(library))
     importlib.import_module(WORKERS[name]).main()
     return 0
 
