@@ -58,7 +58,7 @@ class Asked:
         return Answer(result, [message for message in sent if message["type"] == "piece"])
 
     def ids(self, text: str) -> list[int]:
-        return list(self.worker._tokenise(text, special=False))
+        return list(self.worker.ready.model.tokenise(text, special=False))
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +74,15 @@ def ask(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask
     args["model"] = {"gpu_layers": 0, "devices": [], "split": [], "processor_experts": []}
     worker.run("load", args, Job(0, folder, lambda _message: None))
     yield Asked(worker, folder)
-    worker._free()
+    worker.free()
 
 
 @pytest.fixture
 def thinking(ask: Asked) -> Iterator[Asked]:
-    before = ask.worker._template
-    ask.worker._use_template(TEMPLATE)
+    before = ask.worker.ready.prompts.template
+    ask.worker.ready.prompts.use_template(TEMPLATE)
     yield ask
-    ask.worker._use_template(before)
+    ask.worker.ready.prompts.use_template(before)
 
 
 SEA = ("user", "Tell me about the sea.")
@@ -127,16 +127,16 @@ def test_after_a_take_back_the_cache_is_that_of_a_cold_run(ask: Asked) -> None:
     assert "".join(token for piece in reply.pieces for token, _own, _others in piece["tokens"]) == said  # none of those taken back
     assert said != free and said.split()[:2] == free.split()[:2]
     worker = ask.worker
-    warm, tokens = worker._logits().copy(), list(worker._tokens)
-    assert tokens == worker._tokenise(PAGE + said, special=False)[: len(tokens)]
-    L.llama_memory_clear(worker._memory, True)
-    worker._tokens, worker._aligned = [], 0
-    prompt = len(worker._tokenise(PAGE, special=False))
-    worker._evaluate(tokens[:prompt], Job(2, Path(), lambda _message: None), True)
+    warm, tokens = worker.ready.model.logits().copy(), list(worker.ready.cache.tokens)
+    assert tokens == worker.ready.model.tokenise(PAGE + said, special=False)[: len(tokens)]
+    L.llama_memory_clear(worker.ready.model.memory, True)
+    worker.ready.cache.tokens, worker.ready.cache._aligned = [], 0
+    prompt = len(worker.ready.model.tokenise(PAGE, special=False))
+    worker.ready.cache.evaluate(tokens[:prompt], Job(2, Path(), lambda _message: None), True)
     for at in range(prompt, len(tokens)):
-        worker._decode([tokens[at]], at)
-    worker._tokens = tokens
-    np.testing.assert_array_equal(worker._logits(), warm)
+        worker.ready.cache._decode([tokens[at]], at)
+    worker.ready.cache.tokens = tokens
+    np.testing.assert_array_equal(worker.ready.model.logits(), warm)
 
 
 def test_penalties_remember_only_what_stayed(ask: Asked) -> None:
@@ -213,8 +213,8 @@ def test_a_broken_grammar_is_told_with_the_reason(ask: Asked, grammar: str, reas
 
 def prompt_of(ask: Asked, **args: Any) -> str:
     """The text that the model sees."""
-    start = ask.worker._start_of({"prompt": None, **args})
-    return "".join(piece.decode() if (piece := ask.worker._piece(token)) else ask.worker._text_of(token) for token in start.tokens)
+    start = ask.worker.ready.prompts.start_of({"prompt": None, **args})
+    return "".join(piece.decode() if (piece := ask.worker.ready.model.piece(token)) else ask.worker.ready.model.text_of(token) for token in start.tokens)
 
 
 CHAT = [{"role": "user", "content": "Tell me about the sea."}]
@@ -239,10 +239,10 @@ def test_going_on_gives_only_what_is_new(ask: Asked) -> None:
 
 def test_what_goes_on_is_seen_as_the_model_wrote_it(ask: Asked) -> None:
     written = ask(SEA, max_tokens=9)
-    before = ask.worker._start_of({"prompt": None, "messages": CHAT}).tokens
-    assert ask.worker._tokens[: len(before)] == before  # the cache holds what was asked and all that was written but its last token
-    start = ask.worker._start_of({"prompt": None, "messages": [*CHAT, {"role": "assistant", "content": written.text}], "continue_last": True})
-    assert start.tokens[:-1] == ask.worker._tokens
+    before = ask.worker.ready.prompts.start_of({"prompt": None, "messages": CHAT}).tokens
+    assert ask.worker.ready.cache.tokens[: len(before)] == before  # the cache holds what was asked and all that was written but its last token
+    start = ask.worker.ready.prompts.start_of({"prompt": None, "messages": [*CHAT, {"role": "assistant", "content": written.text}], "continue_last": True})
+    assert start.tokens[:-1] == ask.worker.ready.cache.tokens
 
 
 def test_a_space_at_the_end_is_not_doubled(ask: Asked) -> None:
@@ -252,15 +252,15 @@ def test_a_space_at_the_end_is_not_doubled(ask: Asked) -> None:
 
 
 def test_a_template_that_drops_the_assistants_last_words_is_met_halfway(ask: Asked) -> None:
-    before = ask.worker._template
+    before = ask.worker.ready.prompts.template
     try:
-        ask.worker._use_template(
+        ask.worker.ready.prompts.use_template(
             "{% for m in messages %}{% if m['role'] == 'user' %}<|im_start|>user\n{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}"
             "<|im_start|>assistant\n<think>\n"
         )
         assert prompt_of(ask, messages=[*CHAT, SAID], continue_last=True).endswith("<|im_start|>assistant\n<think>\n</think>\n\nThe sea is full of")
     finally:
-        ask.worker._use_template(before)
+        ask.worker.ready.prompts.use_template(before)
 
 
 # -- thoughts -----------------------------------------------------------------------------------------------------------
@@ -305,11 +305,11 @@ def test_logprobs_are_those_of_the_model_before_samplers(ask: Asked) -> None:
 
     said = ask(prompt=PAGE, logprobs=5, max_tokens=1, sampling=Sampling(temperature=2.0, top_k=3, seed=4))
     ((token, logprob, others),) = (record for piece in said.pieces for record in piece["tokens"])
-    logits = ask.worker._logits().astype(np.float64)  # one token: the prompt's are still there
+    logits = ask.worker.ready.model.logits().astype(np.float64)  # one token: the prompt's are still there
     probs = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     order = np.argsort(-probs)[:5]
     np.testing.assert_allclose([value for _text, value in others], np.log(probs[order]), atol=1e-4)
-    assert [text for text, _value in others] == [ask.worker._piece(int(one)).decode("latin-1") for one in order]
+    assert [text for text, _value in others] == [ask.worker.ready.model.piece(int(one)).decode("latin-1") for one in order]
     assert (token, pytest.approx(logprob)) in [(text, value) for text, value in others[:3]]
 
 
