@@ -39,6 +39,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def engines(self) -> Path:
+        """Engine packs, a folder each. Made when the first is added."""
+        return self.root / "engines"
+
+    @property
     def inbox(self) -> Path:
         """Measurements left as `*.json` by processes that don't hold the lock."""
         return self.root / "inbox"

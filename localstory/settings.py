@@ -1,11 +1,12 @@
 """What a person chose, in `settings.toml`: few values, each with a default, kept with the person's own comments.
 
-To add a setting: 1. a field with its default below; 2. its allowed values in `_ALLOWED` if it is a choice.
+To add a setting: 1. a field with its default below; 2. its allowed values in `_ALLOWED` if it is a choice. A table of texts
+is a field of `dict[str, str]`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ class Settings:
     enter_sends: bool = True
     model: str = ""
     """What chats open with: a path or name; empty means the best there is."""
+    engine_pack: str = ""
+    """The engine pack that models run on; empty means the portable processor build."""
+    engine_packs: dict[str, str] = field(default_factory=dict)
+    """A model's path -> the pack it runs on, where that is another; "builtin" is the portable build."""
 
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
@@ -71,14 +76,17 @@ def read_settings(path: Path) -> Settings:
             **at,
         ) from error
     chosen: dict[str, Any] = {}
-    for field in fields(Settings):
-        value = table.get(field.name)
-        if value is None or type(value) is not type(field.default):
+    defaults = Settings()
+    for one in fields(Settings):
+        value = table.get(one.name)
+        if value is None or type(value) is not type(getattr(defaults, one.name)):
             continue
-        if field.name in _ALLOWED and value not in _ALLOWED[field.name]:
+        if one.name in _ALLOWED and value not in _ALLOWED[one.name]:
             continue
-        chosen[field.name] = value
-    return replace(Settings(), **chosen)
+        if isinstance(value, dict):
+            value = {name: text for name, text in value.items() if isinstance(text, str)}
+        chosen[one.name] = value
+    return replace(defaults, **chosen)
 
 
 def write_settings(path: Path, settings: Settings) -> None:
@@ -89,7 +97,9 @@ def write_settings(path: Path, settings: Settings) -> None:
         document = tomlkit.document()
     for name, value in asdict(settings).items():
         if value != getattr(Settings(), name):
-            document[name] = value
+            # A table keeps its place and its comments; nothing is written where nothing changed.
+            if not isinstance(value, dict) or document.get(name) != value:
+                document[name] = value
         elif name in document:
             del document[name]
     write_whole(path, tomlkit.dumps(document).encode("utf-8"))

@@ -47,8 +47,10 @@ def open_text_engine(
     threads: int | None = None,
     flash_attention: bool = True,
     on_measured: Callable[[Any], None] | None = None,
+    pack: Callable[[], Any] | None = None,
 ) -> TextEngine:
-    """The embedded llama.cpp on a GGUF file. It loads itself at the first need. `on_measured` hears what loads and replies took."""
+    """The embedded llama.cpp on a GGUF file. It loads itself at the first need. `on_measured` hears what loads and replies took;
+    `pack` tells which engine pack it runs on (`packs.chosen_pack`)."""
     engine: TextEngine = importlib.import_module("localstory.engines.text.llama_cpp").LlamaCppEngine(
         model,
         title=title,
@@ -57,6 +59,7 @@ def open_text_engine(
         threads=threads,
         flash_attention=flash_attention,
         on_measured=on_measured,
+        pack=pack,
     )
     return engine
 

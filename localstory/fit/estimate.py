@@ -45,6 +45,8 @@ class Placement:
     """Layers on graphics, counted from the back; layers_all + 1 puts all there: the output layer is the first to go."""
     processor_experts: int = 0
     """Of the layers on graphics, this many (from the front) keep their experts on the processor (mixture of experts)."""
+    engine: str = ""
+    """The engine pack that runs it; "" is the portable build. What one build measured says nothing of another."""
 
 
 ON_PROCESSOR = Placement()

@@ -68,7 +68,11 @@ def model_key(header: Header) -> str:
 
 def settings_key(params: ContextParams, placement: Placement) -> str:
     """Settings as one text; equal settings, equal text."""
-    where = {"gpu_layers": placement.gpu_layers, "processor_experts": placement.processor_experts, "gpus": [slot.name for slot in placement.gpus]}
+    where: dict[str, Any] = {
+        "gpu_layers": placement.gpu_layers, "processor_experts": placement.processor_experts, "gpus": [slot.name for slot in placement.gpus],
+    }  # fmt: skip
+    if placement.engine:
+        where["engine"] = placement.engine
     return json.dumps(params.as_args() | where, sort_keys=True, separators=(",", ":"))
 
 
@@ -181,12 +185,12 @@ def _carefully(calibration: Calibration | None) -> Calibration | None:
     return None if calibration is None else Calibration(calibration.factor, min(calibration.samples, 2))
 
 
-_Place: TypeAlias = tuple[bool, tuple[str, ...]]
-"""Whether layers lay on graphics, and on which cards."""
+_Place: TypeAlias = tuple[bool, tuple[str, ...], str]
+"""Whether layers lay on graphics, on which cards, and which engine pack ran it."""
 
 
 def _place(placement: Placement) -> _Place:
-    return placement.gpu_layers > 0, tuple(slot.name for slot in placement.gpus)
+    return placement.gpu_layers > 0, tuple(slot.name for slot in placement.gpus), placement.engine
 
 
 class _Index:
@@ -207,7 +211,7 @@ class _Index:
 def _told_place(settings: str) -> _Place | None:
     try:
         told = json.loads(settings)
-        return bool(told["gpu_layers"]), tuple(told["gpus"])
+        return bool(told["gpu_layers"]), tuple(told["gpus"]), str(told.get("engine", ""))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -7,11 +7,14 @@ import contextlib
 import json
 import logging
 import time
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from localstory.children.host import Child, WorkFailed
+from localstory.children.library import PACKAGE, package_version
+from localstory.engines.packs import Pack, backends_of
 from localstory.errors import CannotContinue, NotInstalled, mark
 from localstory.hardware.cores import worker_threads
 from localstory.hardware.machine import EngineDevice, InstalledEngine, Machine, join_engine
@@ -21,7 +24,6 @@ from localstory.system import write_whole
 
 log = logging.getLogger(__name__)
 
-_BACKENDS = {"cuda": "cuda", "vulkan": "vulkan", "hip": "rocm", "metal": "metal", "sycl": "sycl"}
 ANSWER_SECONDS = 30.0
 _RATE_KEPT_SECONDS = 30 * 24 * 3600.0
 
@@ -35,8 +37,7 @@ def installed_engine() -> InstalledEngine:
     spec = find_spec("llama_cpp")
     if spec is None or not spec.submodule_search_locations:
         return InstalledEngine("llama_cpp", None)
-    names = [path.name for place in spec.submodule_search_locations for path in (Path(place) / "lib").glob("*ggml-*")]
-    backends = tuple(word for part, word in _BACKENDS.items() if any(f"ggml-{part}." in name for name in names))
+    backends = tuple(word for place in spec.submodule_search_locations for word in backends_of(Path(place)))
     return InstalledEngine("llama_cpp", number or "unknown", backends)
 
 
@@ -48,21 +49,47 @@ async def ask_devices(jobs_folder: Path | None = None) -> InstalledEngine:
     engine = installed_engine()
     if engine.version is None:
         raise _not_installed()
-    child = Child("devices", jobs_folder=jobs_folder)
+    with contextlib.suppress(TimeoutError):
+        answer = await ask_build(None, jobs_folder)
+        return InstalledEngine(engine.name, engine.version, engine.backends, answer.devices)
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class BuildAnswer:
+    """What a build of the engine says of itself, in a child."""
+
+    version: str
+    system_info: str
+    """What it was built with, as ggml says it ("CPU : SSE3 = 1 | …")."""
+    devices: tuple[EngineDevice, ...]
+
+
+async def ask_build(library: Path | None, jobs_folder: Path | None = None) -> BuildAnswer:
+    """Load the engine in a child that then ends: the one in the folder `library`, or the installed one; about half a second.
+
+    Raises NotInstalled when it can't be loaded, ChildDied when it takes the child down, TimeoutError after ANSWER_SECONDS.
+    """
+    child = Child("devices", jobs_folder=jobs_folder, library=library)
     try:
         async with asyncio.timeout(ANSWER_SECONDS), contextlib.aclosing(child.run("list", {})) as answers:
             async for answer in answers:
                 if answer["type"] == "done":
-                    return InstalledEngine(engine.name, engine.version, engine.backends, tuple(EngineDevice(**row) for row in answer["result"]["devices"]))
+                    told = answer["result"]
+                    return BuildAnswer(str(told["version"]), str(told["system_info"]), tuple(EngineDevice(**row) for row in told["devices"]))
     except WorkFailed as refusal:
         if refusal.reason == "no_engine":
             raise _not_installed(str(refusal.reason_values.get("why", ""))) from refusal
         raise
-    except TimeoutError:
-        pass
     finally:
         await child.close()
-    return engine
+    raise AssertionError("a child's work ends with done or an error")
+
+
+async def ask_pack(pack: Pack) -> InstalledEngine:
+    """A pack with the devices it sees. Raises as `ask_build`."""
+    answer = await ask_build(pack.folder)
+    return InstalledEngine("llama_cpp", package_version(pack.folder), backends_of(pack.folder / PACKAGE), answer.devices)
 
 
 async def machine_now(home: Home, *, again: bool = False, measure: bool = True) -> Machine:

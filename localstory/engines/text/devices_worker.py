@@ -32,7 +32,7 @@ class DevicesWorker:
         return {"library": "ggml"}
 
     def run(self, op: str, args: dict[str, Any], _job: Job) -> dict[str, object]:
-        """`list` -> {"devices": [{name, description, kind, memory_total_bytes, memory_free_bytes, pci}]};
+        """`list` -> {"version", "system_info", "devices": [{name, description, kind, memory_total_bytes, memory_free_bytes, pci}]};
         `bandwidth` {threads, available_bytes} -> {"read_gbps"}: here, so that its gigabyte and numpy are gone with the child."""
         if op == "bandwidth":
             return {"read_gbps": measure_read(threads=int(args["threads"]), available_bytes=args.get("available_bytes"))}
@@ -40,10 +40,11 @@ class DevicesWorker:
             raise Refused("unknown_op", op=op)
         try:
             import llama_cpp
-        except (ImportError, OSError, RuntimeError) as error:
+        except (ImportError, OSError, RuntimeError, AttributeError) as error:  # the last: a library without a function its package names
             raise Refused("no_engine", why=str(error)) from error
         llama_cpp.llama_backend_init()
-        return {"devices": _devices(Path(llama_cpp.__file__).parent / "lib")}
+        info = llama_cpp.llama_print_system_info().decode("utf-8", "replace")
+        return {"version": str(llama_cpp.__version__), "system_info": info, "devices": _devices(Path(llama_cpp.__file__).parent / "lib")}
 
 
 def _devices(folder: Path) -> list[dict[str, object]]:

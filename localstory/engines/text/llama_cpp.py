@@ -7,12 +7,13 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from localstory.children.host import Child, WorkFailed
+from localstory.engines import packs
 from localstory.engines.base import (
     EngineFacts,
     Message,
@@ -39,7 +40,7 @@ from localstory.fit.llama_params import model_args
 from localstory.fit.shape import shape_of
 from localstory.gguf.header import BadGguf, Header, check_file
 from localstory.hardware.cores import worker_threads
-from localstory.words import mark
+from localstory.words import mark, tell
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,10 @@ class LlamaCppEngine:
         flash_attention: bool = True,
         placement: Placement = ON_PROCESSOR,
         on_measured: Callable[[Measured], None] | None = None,
+        pack: Callable[[], packs.Pack | None] | None = None,
     ) -> None:
+        """`pack` tells which engine pack to run on (None: the portable build), asked before each load and reply; it may raise
+        what `packs.chosen_pack` raises. Where the pack can't, the portable build does, and `pack_trouble` says why."""
         self._path = model.absolute()
         self._title = title or model.stem
         self._parameters = parameters
@@ -136,7 +140,12 @@ class LlamaCppEngine:
         self._placement = placement
         self._threads = threads or worker_threads()
         self._on_measured = on_measured
-        self._child = Child("text", about=str(self._path))
+        self._wanted_pack = pack
+        self._pack: packs.Pack | None = None
+        self._failed_pack: packs.Pack | None = None
+        self.pack_trouble: CannotContinue | None = None
+        """Why the chosen engine pack is not what runs; None when it is, or none was chosen."""
+        self._child = self._new_child()
         self._loaded: dict[str, Any] | None = None
         self._loaded_pid: int | None = None
         self._header: Header | None = None
@@ -146,7 +155,7 @@ class LlamaCppEngine:
     def describe(self) -> EngineFacts:
         """What is known without loading; the header's facts once it was read."""
         try:
-            library = version("llama-cpp-python")
+            library = self._pack.version if self._pack is not None else version("llama-cpp-python")
         except PackageNotFoundError:
             library = ""
         header = self._header
@@ -161,6 +170,7 @@ class LlamaCppEngine:
                 "threads": self._threads,
                 "flash_attention": self._settings.flash_attention != "off",
                 "gpu_layers": self._placement.gpu_layers,
+                "engine_pack": self._pack.name if self._pack is not None else packs.BUILTIN,
             },
         )
 
@@ -231,10 +241,54 @@ class LlamaCppEngine:
         await self._child.close()
         self._loaded = None
 
+    def _new_child(self) -> Child:
+        pack = self._pack
+        # A pack's crashes are its own: they must not quarantine the file for the portable build.
+        about = str(self._path) if pack is None else f"{self._path} [{pack.name}]"
+        return Child("text", about=about, library=pack.folder if pack is not None else None)
+
+    def _chosen_pack(self) -> packs.Pack | None:
+        """The pack to run on now; None for the portable build, also where the chosen pack can't (`pack_trouble` says why)."""
+        try:
+            pack = self._wanted_pack() if self._wanted_pack is not None else None
+        except CannotContinue as trouble:
+            self.pack_trouble = trouble
+            return None
+        if pack is not None and pack == self._failed_pack:
+            return None
+        self.pack_trouble = self._failed_pack = None
+        return pack
+
     async def _load(self) -> Stream[Progress]:
-        if self._loaded is not None and self._child.is_running and self._child.pid == self._loaded_pid:
+        pack = self._chosen_pack()
+        if self._loaded is not None and self._child.is_running and self._child.pid == self._loaded_pid and self._pack == pack:
             return
         self._loaded = None
+        if self._pack != pack:
+            await self._child.close()
+            self._pack = pack
+            self._child = self._new_child()
+        if pack is not None:
+            try:
+                async with contextlib.aclosing(self._load_here()) as loading:
+                    async for progress in loading:
+                        yield progress
+                return
+            except FileTrouble:
+                raise  # the model's file is the same for every build
+            except CannotContinue as trouble:
+                log.warning("the engine pack %s is not used: %s", pack.name, trouble)
+                self._failed_pack = pack
+                self.pack_trouble = packs.PackRefused(pack.name, mark("It could not load the model. {why}"), why=failure_words(trouble))
+            await self._child.close()
+            self._pack = None
+            self._child = self._new_child()
+        async with contextlib.aclosing(self._load_here()) as loading:
+            async for progress in loading:
+                yield progress
+
+    async def _load_here(self) -> Stream[Progress]:
+        """Load in the child that is there."""
         self._header = await asyncio.to_thread(check_file, self._path)
         self._params = engine_params(self._header, self._settings)
         args = {
@@ -256,13 +310,16 @@ class LlamaCppEngine:
         except WorkFailed as failure:
             raise self._reason(failure) from failure
 
+    def _placed(self) -> Placement:
+        return replace(self._placement, engine=self._pack.name) if self._pack is not None else self._placement
+
     def _tell_load(self, result: dict[str, Any]) -> None:
         """Hand on what the engine said about its memory, for the fit check to show and to learn from."""
         if self._on_measured is None or self._header is None or self._params is None:
             return
         said = read_log(str(result.get("log", "")).splitlines())
         devices = [asdict(device) for device in memory_need(said, "measured").devices]
-        self._on_measured(Measured("load", self._title, self._header, self._params, self._placement, {"devices": devices, "load_s": result["load_s"]}))
+        self._on_measured(Measured("load", self._title, self._header, self._params, self._placed(), {"devices": devices, "load_s": result["load_s"]}))
 
     def _tell_reply(self, result: dict[str, Any]) -> None:
         """The speed of a reply that was long enough to tell."""
@@ -274,7 +331,7 @@ class LlamaCppEngine:
         fresh = int(result["prompt_tokens"]) - int(result["reused_tokens"])
         prompt_tps = fresh / result["prompt_s"] if fresh >= _TELLING_TOKENS and result["prompt_s"] > 0 else None
         figures = {"generate_tps": tps, "prompt_tps": prompt_tps, "tokens": tokens, "tokens_in_cache": int(result["prompt_tokens"]) + tokens // 2}
-        self._on_measured(Measured("reply", self._title, self._header, self._params, self._placement, figures))
+        self._on_measured(Measured("reply", self._title, self._header, self._params, self._placed(), figures))
 
     def _ended(self, result: dict[str, Any], seed: int) -> Reply:
         if result["notice"]:
@@ -290,7 +347,15 @@ class LlamaCppEngine:
             seed=seed,
             mean_logprob=result["mean_logprob"],
             reasoning=str(result["reasoning"]),
+            made_with=self._pack_facts(),
         )
+
+    def _pack_facts(self) -> dict[str, Any]:
+        """For `Reply.made_with`: which build wrote it, and why not the chosen one."""
+        if self.pack_trouble is None:
+            return {"engine_pack": self._pack.name if self._pack is not None else packs.BUILTIN}
+        wanted = getattr(self.pack_trouble, "name", "")
+        return {"engine_pack": packs.BUILTIN, "engine_pack_wanted": wanted, "engine_pack_trouble": str(self.pack_trouble)}
 
     def _reason(self, failure: WorkFailed) -> CannotContinue:
         values = failure.reason_values
@@ -333,6 +398,12 @@ class LlamaCppEngine:
                 )
             case _:
                 return failure
+
+
+def failure_words(trouble: CannotContinue) -> str:
+    """What was wrong, for the reason of another error: its detail in the person's language, or its title."""
+    told = tell(trouble)
+    return told.detail or told.title
 
 
 def check_request(request: TextRequest) -> None:
