@@ -6,7 +6,7 @@ import logging
 import traceback
 
 from localstory import words
-from localstory.chats.service import told
+from localstory.chats.kept import told
 from localstory.errors import CannotContinue
 from localstory.words import _
 from ui.widgets.values import Trouble

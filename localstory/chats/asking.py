@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from localstory.chats.store import Chat
+from localstory.chats.store import Chat, Summary
+from localstory.chats.summarising import checkpoints_for, tokens_for_summary
 from localstory.chats.tree import ChatMessage
 from localstory.context import Assembled, Counts, DraftTooLong, Full, Item, MustAsk, PinnedTooLong, Policy, Window, assemble, split_reasoning
 from localstory.context.items import Kind, WhenFull
@@ -17,8 +18,9 @@ from localstory.words import mark
 DEFAULTS: dict[str, Any] = {"temperature": 0.7, "top_p": 0.95, "repeat_penalty": 1.1, "max_tokens": 1024, "when_full": "drop_oldest"}
 """What a chat asks of the model unless it says otherwise; a light penalty keeps small models from going round in circles."""
 
-_KEPT_IN_CHATS = frozenset({"drop_oldest", "keep_middle_out", "ask", "stop"})
-assert set(get_args(WhenFull)) >= _KEPT_IN_CHATS
+WHEN_FULL: tuple[WhenFull, ...] = ("drop_oldest", "summarise", "keep_middle_out", "ask", "stop")
+"""What a chat can do when it is full, in the order in which people are told."""
+assert set(get_args(WhenFull)) == set(WHEN_FULL)
 
 
 class ContextFull(CannotContinue):
@@ -35,6 +37,12 @@ class ContextFull(CannotContinue):
             room_tokens=room_tokens,
             context_length=context_length,
         )
+
+
+class MustChoose(ContextFull):
+    """The chat no longer fits, and its setting is that the person is asked. Nothing was sent."""
+
+    code = "context_ask"
 
 
 def items_for(chat: Chat, path: Sequence[ChatMessage], draft: str | None = None) -> list[Item]:
@@ -58,29 +66,49 @@ def items_for(chat: Chat, path: Sequence[ChatMessage], draft: str | None = None)
     return items
 
 
-def policy_of(chat: Chat) -> Policy:
+def policy_of(chat: Chat, context_length: int | None = None) -> Policy:
     """What this chat does when it is full."""
     wanted = chat.parameters.get("when_full", DEFAULTS["when_full"])
-    return Policy(wanted if wanted in _KEPT_IN_CHATS else DEFAULTS["when_full"])
+    resend = chat.parameters.get("resend_reasoning") is True
+    return Policy(wanted if wanted in WHEN_FULL else DEFAULTS["when_full"], summary_tokens=tokens_for_summary(context_length), resend_reasoning=resend)
 
 
-def request_for(chat: Chat, assembled: Assembled) -> TextRequest:
-    """What the model is asked, with the chat's own way of choosing words. Pure."""
+def request_for(chat: Chat, assembled: Assembled, engine: TextEngine | None = None) -> TextRequest:
+    """What the model is asked, with the chat's own way of choosing words. Pure.
+
+    Of our own defaults a server gets only those that it understands: it is warned about what a person chose, not about these.
+    """
     chosen = DEFAULTS | chat.parameters
-    sampling = Sampling(temperature=chosen["temperature"], top_p=chosen["top_p"], repeat_penalty=chosen["repeat_penalty"], seed=chosen.get("seed"))
-    return TextRequest(messages=assembled.messages, max_tokens=chosen["max_tokens"], sampling=sampling)
+    can = getattr(engine, "capabilities", None)
+    if can is not None:
+        offered = can().samplers
+        chosen = {name: value for name, value in chosen.items() if name not in _SAMPLERS or name in chat.parameters or name in offered}
+    given = {name: chosen[name] for name in _SAMPLERS if name in chosen}
+    return TextRequest(messages=assembled.messages, max_tokens=chosen["max_tokens"], sampling=Sampling(**given, seed=chosen.get("seed")))
 
 
-async def put_together(chat: Chat, items: Sequence[Item], engine: TextEngine, counts: Counts, report: Callable[[Progress], None] | None = None) -> Assembled:
+_SAMPLERS = ("temperature", "top_p", "repeat_penalty")
+
+
+async def put_together(
+    chat: Chat,
+    items: Sequence[Item],
+    engine: TextEngine,
+    counts: Counts,
+    report: Callable[[Progress], None] | None = None,
+    summaries: Sequence[Summary] = (),
+) -> Assembled:
     """The items as they go to this engine now. Half of the context at most is kept free for the reply; when the newest
     message needs more than the other half, a sixteenth. Loads the model when it must; raises what the engine raises."""
     await counts.learn(engine, [item.text for item in items], report)
     length = engine.describe().context_length
     longest = int((DEFAULTS | chat.parameters)["max_tokens"])
-    policy = policy_of(chat)
-    assembled = await assemble(engine, counts, items, Window(length, longest if length is None else min(longest, length // 2)), policy, report=report)
+    policy, checkpoints = policy_of(chat, length), checkpoints_for(summaries, items)
+    window = Window(length, longest if length is None else min(longest, length // 2))
+    assembled = await assemble(engine, counts, items, window, policy, checkpoints=checkpoints, report=report)
     if length is not None and isinstance(assembled.outcome, DraftTooLong | PinnedTooLong):
-        assembled = await assemble(engine, counts, items, Window(length, min(longest, max(1, length // 16))), policy, report=report)
+        window = Window(length, min(longest, max(1, length // 16)))
+        assembled = await assemble(engine, counts, items, window, policy, checkpoints=checkpoints, report=report)
     return assembled
 
 
@@ -90,7 +118,9 @@ def sendable(assembled: Assembled) -> Assembled:
     match assembled.outcome:
         case DraftTooLong(needed_tokens=needed) | PinnedTooLong(needed_tokens=needed):
             raise PromptTooLong(needed, length)
-        case MustAsk(needed_tokens=needed, room_tokens=room) | Full(needed_tokens=needed, room_tokens=room):
+        case MustAsk(needed_tokens=needed, room_tokens=room):
+            raise MustChoose(needed, room, length)
+        case Full(needed_tokens=needed, room_tokens=room):
             raise ContextFull(needed, room, length)
         case _:
             return assembled

@@ -7,24 +7,24 @@ import contextlib
 import json
 import logging
 import time
-import traceback
 import weakref
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from localstory import words
 from localstory.chats import store
-from localstory.chats.asking import items_for, put_together, request_for, sendable
-from localstory.chats.store import Chat
+from localstory.chats.asking import items_for, policy_of, put_together, request_for, sendable
+from localstory.chats.kept import made_of_reply, record
+from localstory.chats.store import Chat, Summary, SummaryId
+from localstory.chats.summarising import NoSummary, Summarising, Writers, item_id, write
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
-from localstory.context import Counts, Report
+from localstory.context import Assembled, Counts, Fits, Item, Report, Shortened, SummaryDue
+from localstory.context.items import Outcome, WhenFull
 from localstory.db import Database
 from localstory.engines.base import Reply, TextEngine, TextPiece
-from localstory.errors import BadRequest, CannotContinue, Size, Word, mark
+from localstory.errors import BadRequest, CannotContinue, mark
 from localstory.events import Changed, Hub, Progress
-from localstory.words import Told
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ FLUSH_SECONDS = 0.5
 
 _WRITING = mark("Writing")
 _THINKING = mark("Thinking")
-_OUR_BUG = mark("Something went wrong inside localstory")
-_OUR_BUG_HINT = mark("Try again. If it happens again, please report it with the details.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +55,24 @@ class Waiting:
     progress: Progress
 
 
-def record(error: BaseException) -> dict[str, Any]:
-    """An error as it is kept with a message: templates and values, so that it can be worded in any language later."""
-    if isinstance(error, CannotContinue):
-        values = json.loads(json.dumps({name: _plain(value) for name, value in error.values.items()}, default=str))
-        return {"code": error.code, "title": error.title, "detail": error.detail, "hint": error.hint, "values": values}
-    details = "".join(traceback.format_exception(error))
-    return {"code": "bug", "title": _OUR_BUG, "detail": "", "hint": _OUR_BUG_HINT, "values": {}, "details": details}
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a chat stands with the context of its model."""
+
+    report: Report
+    outcome: Outcome
+    when_full: WhenFull
+    summary: Summary | None
+    """Which stands for the beginning in the next request."""
+    texts: dict[str, str]
+    """Item id -> the beginning of its text, for people to know it by."""
+    is_exact: bool
+    """False when the engine can only be estimated."""
 
 
-def told(trouble: dict[str, Any]) -> Told:
-    """Word a kept error in the language in use."""
-    values = {name: _from_plain(value) for name, value in trouble["values"].items()}
-    return Told(*(words.fill(trouble[part], values) for part in ("title", "detail", "hint")))
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Size():
-            return {"size_bytes": value.bytes}
-        case Word():
-            return {"word": value.message}
-        case _:
-            return value
-
-
-def _from_plain(value: object) -> object:
-    match value:
-        case {"size_bytes": int(count)}:
-            return Size(count)
-        case {"word": str(message)}:
-            return Word(message)
-        case _:
-            return value
+_FIRST_LETTERS = 160
+_MOST_PORTIONS = 64
+"""Of a chat that was long before it began to be summarised."""
 
 
 class Chats:
@@ -102,6 +85,9 @@ class Chats:
         self._writing: dict[ChatId, asyncio.Task[Any]] = {}
         self._live: dict[MessageId, str] = {}
         self._counts: weakref.WeakKeyDictionary[TextEngine, Counts] = weakref.WeakKeyDictionary()
+        self._writers = Writers()
+        self._not_summarised: dict[tuple[str, str], NoSummary] = {}
+        """(model, fingerprint) -> why; what failed once is not tried at every turn."""
         self.is_open = False
         """True between `open` and `close`; before, there is nothing to read."""
 
@@ -197,19 +183,25 @@ class Chats:
         if message is None or chat is None or message.role != "assistant":
             raise BadRequest(title=mark("Only a reply can be written again"))
         path = self.tree(chat.id).path(message.parent_id)
-        return await self._answer(chat, path, engine, report)
+        return await self._answer(chat, path, engine, report, instead_of=message.id)
 
-    async def _answer(self, chat: Chat, path: list[ChatMessage], engine: TextEngine, report: Callable[[Progress], None] | None) -> MessageId:
+    async def _answer(
+        self, chat: Chat, path: list[ChatMessage], engine: TextEngine, report: Callable[[Progress], None] | None, instead_of: MessageId | None = None
+    ) -> MessageId:
         if chat.id in self._writing:
             raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
         task = asyncio.current_task()
         assert task is not None
         self._writing[chat.id] = task
         try:
+            await self._writers.make_way(engine)
             facts = engine.describe()
 
             def begin(connection: Any) -> MessageId:
-                return store.add_message(connection, chat.id, path[-1].id, "assistant", "", "streaming", self._now(), model=facts.model, engine=facts.name)
+                begun = store.add_message(connection, chat.id, path[-1].id, "assistant", "", "streaming", self._now(), model=facts.model, engine=facts.name)
+                if instead_of is not None:
+                    store.drop_failed(connection, instead_of, self._now())
+                return begun
 
             begun = asyncio.wrap_future(self._database.submit(begin))
             try:
@@ -236,11 +228,25 @@ class Chats:
         Counts only what was never counted before; waits for a reply of this engine that is being written, and loads the
         model when it must. Raises BadRequest for a chat that is gone, and what the engine raises.
         """
-        chat = self.get(chat_id)
+        return (await self.standing(chat_id, engine, draft)).report
+
+    async def standing(self, chat_id: ChatId | None, engine: TextEngine, draft: str = "") -> Standing:
+        """`context_report` with what decides it; None for a chat that is not begun."""
+        chat = self.get(chat_id) if chat_id is not None else Chat(ChatId(0), "", "", None, "", "", "", {}, 0, 0)
         if chat is None:
             raise BadRequest(title=mark("This chat is gone"))
-        items = items_for(chat, self.tree(chat_id).path(chat.tip_id), draft if draft.strip() else None)
-        return (await put_together(chat, items, engine, self._counts_of(engine))).report
+        path = await asyncio.to_thread(lambda: self.tree(chat.id).path(chat.tip_id)) if chat.tip_id is not None else []
+        items = items_for(chat, path, draft if draft.strip() else None)
+        kept = self.summaries(chat.id)
+        assembled = await put_together(chat, items, engine, self._counts_of(engine), None, kept)
+        used = {line.id for line in assembled.report.lines if line.kind == "summary"}
+        summary = next((one for one in kept if item_id(one) in used), None)
+        texts = {item.id: " ".join(item.text[:_FIRST_LETTERS].split()) for item in items}
+        if summary is not None:
+            texts[item_id(summary)] = " ".join(summary.text[:_FIRST_LETTERS].split())
+        can = getattr(engine, "capabilities", None)
+        is_exact = can is None or "token_count" in can().features
+        return Standing(assembled.report, assembled.outcome, policy_of(chat).when_full, summary, texts, is_exact)
 
     def _counts_of(self, engine: TextEngine) -> Counts:
         return self._counts.setdefault(engine, Counts())
@@ -258,9 +264,12 @@ class Chats:
                 report(progress)
 
         try:
-            assembled = await put_together(chat, items_for(chat, path), engine, self._counts_of(engine), waiting)
-            made_of = {"context": assembled.report.as_record()}
-            async with contextlib.aclosing(engine.reply(request_for(chat, sendable(assembled)))) as events:
+            items = items_for(chat, path)
+            assembled, not_summarised = await self._put_together(chat, items, engine, waiting)
+            made_of = {"context": assembled.report.as_record() | {"when_full": policy_of(chat).when_full}}
+            if not_summarised is not None:
+                made_of["context"]["not_summarised"] = record(not_summarised)
+            async with contextlib.aclosing(engine.reply(request_for(chat, sendable(assembled), engine))) as events:
                 async for event in events:
                     if isinstance(event, TextPiece) and event.kind == "reasoning":
                         if not thoughts:
@@ -290,6 +299,8 @@ class Chats:
             text = self._live[message_id]
             end = partial(store.finish, message_id=message_id, text=text, state=state, now=self._now(), made_of=made_of, trouble=trouble)
             await self._database.write(end)
+        if assembled.summary_due is not None and isinstance(assembled.outcome, Fits):
+            self._summarise_behind(chat, items, engine, assembled.summary_due)
 
     async def stop(self, chat_id: ChatId) -> None:
         """Stop the reply that is being written; its words are kept. Nothing to stop is fine. Returns when it has ended."""
@@ -297,6 +308,93 @@ class Chats:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.wait([task])
+
+    # -- summaries -----------------------------------------------------------------------------------------------------
+
+    def summaries(self, chat_id: ChatId) -> list[Summary]:
+        """The summaries of a chat, of all its branches, oldest first. A quick read."""
+        return self._database.read(lambda connection: store.summaries(connection, chat_id))
+
+    def skip_summary(self, chat_id: ChatId) -> None:
+        """The reply that waits for a summary goes on without it: the oldest messages are left out. Belongs to the loop."""
+        self._writers.skip(chat_id)
+
+    async def summarised(self) -> None:
+        """Wait until no summary is being written behind the replies."""
+        await self._writers.settled()
+
+    async def change_summary(self, summary_id: SummaryId, text: str) -> None:
+        """A person's own words for it. Raises BadRequest for none."""
+        if not text.strip():
+            raise BadRequest(title=mark("A summary needs words"), hint=mark("Delete it to do without."))
+        await self._change_summary(summary_id, partial(store.set_summary_text, summary_id=summary_id, text=text.strip(), now=self._now()))
+
+    async def delete_summary(self, summary_id: SummaryId) -> None:
+        """Take a summary out of use; another is written when the chat needs one. `undelete_summary` brings it back."""
+        await self._change_summary(summary_id, partial(store.set_summary_deleted, summary_id=summary_id, deleted_at=self._now()))
+
+    async def undelete_summary(self, summary_id: SummaryId) -> None:
+        """Undo `delete_summary`."""
+        await self._change_summary(summary_id, partial(store.set_summary_deleted, summary_id=summary_id, deleted_at=None))
+
+    async def _change_summary(self, summary_id: SummaryId, work: Callable[[Any], None]) -> None:
+        await self._database.write(work)
+        self._hub.publish(Changed("summaries", (summary_id,)))
+
+    async def _put_together(
+        self, chat: Chat, items: list[Item], engine: TextEngine, waiting: Callable[[Progress], None]
+    ) -> tuple[Assembled, CannotContinue | None]:
+        """The items as they are sent, and why no summary stands for what was left out. A summary that is missing is written first."""
+        for _portion in range(_MOST_PORTIONS):
+            assembled = await put_together(chat, items, engine, self._counts_of(engine), waiting, self.summaries(chat.id))
+            due = assembled.summary_due
+            if due is None or not isinstance(assembled.outcome, Shortened):
+                break
+            failed = self._not_summarised.get(self._attempt(engine, due))
+            if failed is not None:
+                return assembled, failed
+            try:
+                await self._writers.before_reply(chat.id, lambda due=due: asyncio.create_task(self._summarise(chat, items, engine, due, waiting)))  # type: ignore[misc]
+            except CannotContinue as error:
+                # The chat goes on: what was to be summarised is left out, and the report says why.
+                return assembled, error
+        return assembled, None
+
+    async def _summarise(self, chat: Chat, items: list[Item], engine: TextEngine, due: SummaryDue, report: Callable[[Progress], None]) -> None:
+        try:
+            part, text = await write(due, items, engine, self._counts_of(engine), report)
+        except NoSummary as error:
+            self._not_summarised[self._attempt(engine, due)] = error
+            raise
+        facts = engine.describe()
+
+        def keep(connection: Any) -> None:
+            store.add_summary(connection, chat.id, MessageId(int(part.covers[-1])), text, part.fingerprint, self._now(), facts.model, facts.name)
+
+        await self._database.write(keep)
+        self._hub.publish(Changed("summaries", (chat.id,)))
+
+    @staticmethod
+    def _attempt(engine: TextEngine, due: SummaryDue) -> tuple[str, str]:
+        return engine.describe().model, due.fingerprint
+
+    def _summarise_behind(self, chat: Chat, items: list[Item], engine: TextEngine, due: SummaryDue) -> None:
+        """Write a summary before it is needed, while the person reads."""
+        if self._attempt(engine, due) in self._not_summarised or not self.is_open:
+            return
+
+        def report(progress: Progress) -> None:
+            self._hub.publish(Summarising(chat.id, progress.share or 0.0))
+
+        async def work() -> None:
+            try:
+                await self._summarise(chat, items, engine, due, report)
+            except CannotContinue as error:
+                log.info("a summary was not written: %s", error)
+            finally:
+                self._hub.publish(Summarising(chat.id, None))
+
+        self._writers.begin_behind(chat.id, engine, lambda: asyncio.create_task(work()))
 
     async def choose(self, message_id: MessageId) -> None:
         """Go to the branch through this message, as far down as it goes."""
@@ -324,7 +422,7 @@ class Chats:
         return where
 
     async def change(self, chat_id: ChatId, *, parameters: dict[str, Any] | None = None, **given: str) -> None:
-        """Set any of title, model, system_prompt, parameters."""
+        """Set any of title, model, engine, server, system_prompt, parameters."""
         if parameters is not None:
             given["parameters"] = json.dumps(parameters)
         await self._database.write(lambda connection: store.set_words(connection, chat_id, **given))
@@ -343,12 +441,8 @@ class Chats:
 
     async def close(self) -> None:
         """Stop every reply, keep its words, close the database. Closing twice is harmless."""
+        await self._writers.make_way()
         for chat_id in list(self._writing):
             await self.stop(chat_id)
         self.is_open = False
         await asyncio.to_thread(self._database.close)
-
-
-def made_of_reply(reply: Reply) -> dict[str, Any]:
-    """What is kept of how a reply came about."""
-    return {"usage": asdict(reply.usage), "timing": asdict(reply.timing), "stop_reason": reply.stop_reason, "seed": reply.seed}

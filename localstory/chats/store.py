@@ -6,7 +6,7 @@ import json
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, NewType, cast
 
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState
 from localstory.engines.base import Role
@@ -27,9 +27,33 @@ class Chat:
     parameters: dict[str, Any]
     created_at: int
     used_at: int
+    engine: str = ""
+    """The kind of server that writes here (as in `engines.registry.SERVERS`); empty means the built-in engine."""
+    server: str = ""
+    """That server's address; `model` is its own name for the model then."""
 
 
-_CHAT = "id, uid, title, tip_id, draft, model, system_prompt, parameters, created_at, used_at"
+SummaryId = NewType("SummaryId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands for the beginning of a branch, up to and with `message_id`, when the whole does not fit."""
+
+    id: SummaryId
+    chat_id: ChatId
+    message_id: MessageId
+    text: str
+    fingerprint: str
+    """Of all messages up to there, as `context.summaries` makes it."""
+    written_by: Literal["model", "person"]
+    model: str
+    created_at: int
+    changed_at: int
+
+
+_CHAT = "id, uid, title, tip_id, draft, model, system_prompt, parameters, created_at, used_at, engine, server"
+_SUMMARY = "id, chat_id, message_id, text, fingerprint, written_by, model, created_at, changed_at"
 _MESSAGE = "id, uid, chat_id, parent_id, role, text, state, model, engine, made_of, trouble, created_at, finished_at"
 
 
@@ -39,7 +63,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _chat(row: tuple[Any, ...]) -> Chat:
-    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], _object(row[7]), row[8], row[9])
+    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], _object(row[7]), *row[8:])
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:
@@ -135,8 +159,8 @@ def set_tip(connection: sqlite3.Connection, chat_id: ChatId, tip: MessageId) -> 
 
 
 def set_words(connection: sqlite3.Connection, chat_id: ChatId, **words: str) -> None:
-    """Set any of title, draft, model, system_prompt, parameters (JSON)."""
-    unknown = set(words) - {"title", "draft", "model", "system_prompt", "parameters"}
+    """Set any of title, draft, model, engine, server, system_prompt, parameters (JSON)."""
+    unknown = set(words) - {"title", "draft", "model", "engine", "server", "system_prompt", "parameters"}
     if unknown:
         raise ValueError(f"no such column: {unknown}")
     for column, value in words.items():
@@ -145,6 +169,46 @@ def set_words(connection: sqlite3.Connection, chat_id: ChatId, **words: str) -> 
 
 def set_deleted(connection: sqlite3.Connection, chat_id: ChatId, deleted_at: int | None) -> None:
     connection.execute("UPDATE chat SET deleted_at = ? WHERE id = ?", (deleted_at, chat_id))
+
+
+def drop_failed(connection: sqlite3.Connection, message_id: MessageId, now: int) -> None:
+    """Take a failed reply without words out of sight, once another try has begun: an empty version is none."""
+    connection.execute(
+        "UPDATE message SET deleted_at = ? WHERE id = ? AND state = 'failed' AND text = '' "
+        "AND NOT EXISTS (SELECT 1 FROM message AS child WHERE child.parent_id = message.id)",
+        (now, message_id),
+    )
+
+
+def summaries(connection: sqlite3.Connection, chat_id: ChatId) -> list[Summary]:
+    """Every summary of a chat that is not deleted, of all branches, oldest first."""
+    query = f"SELECT {_SUMMARY} FROM summary WHERE chat_id = ? AND deleted_at IS NULL ORDER BY id"
+    return [Summary(*row) for row in connection.execute(query, (chat_id,))]
+
+
+def summary(connection: sqlite3.Connection, summary_id: SummaryId) -> Summary | None:
+    row = connection.execute(f"SELECT {_SUMMARY} FROM summary WHERE id = ? AND deleted_at IS NULL", (summary_id,)).fetchone()
+    return Summary(*row) if row else None
+
+
+def add_summary(
+    connection: sqlite3.Connection, chat_id: ChatId, message_id: MessageId, text: str, fingerprint: str, now: int, model: str, engine: str
+) -> SummaryId:
+    cursor = connection.execute(
+        "INSERT INTO summary (uid, chat_id, message_id, text, fingerprint, written_by, model, engine, created_at, changed_at) "
+        "VALUES (?, ?, ?, ?, ?, 'model', ?, ?, ?, ?)",
+        (uuid.uuid4().hex, chat_id, message_id, storable(text), fingerprint, model, engine, now, now),
+    )
+    return SummaryId(cast(int, cursor.lastrowid))
+
+
+def set_summary_text(connection: sqlite3.Connection, summary_id: SummaryId, text: str, now: int) -> None:
+    """A person wrote it anew."""
+    connection.execute("UPDATE summary SET text = ?, written_by = 'person', changed_at = ? WHERE id = ?", (storable(text), now, summary_id))
+
+
+def set_summary_deleted(connection: sqlite3.Connection, summary_id: SummaryId, deleted_at: int | None) -> None:
+    connection.execute("UPDATE summary SET deleted_at = ? WHERE id = ?", (deleted_at, summary_id))
 
 
 def drop_empty(connection: sqlite3.Connection) -> None:

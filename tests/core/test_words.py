@@ -25,7 +25,7 @@ from babel.messages.pofile import read_po
 
 import localstory
 from localstory import words
-from localstory.chats.service import record, told
+from localstory.chats.kept import record, told
 from localstory.children.last_words import ChildDied
 from localstory.cli import story
 from localstory.cli.screen import Screen

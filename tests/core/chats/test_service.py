@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from localstory.chats import Chats
-from localstory.chats.service import FLUSH_SECONDS, Waiting, Wrote, told
+from localstory.chats.kept import told
+from localstory.chats.service import FLUSH_SECONDS, Waiting, Wrote
 from localstory.db import Database
 from localstory.engines.base import PromptTooLong, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
