@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,11 @@ from localstory.chats.asking import MustChoose
 from localstory.chats.kept import told
 from localstory.chats.service import Waiting
 from localstory.chats.summarising import SUMMARISING, Summarising, portion, request_for
-from localstory.chats.tree import ChatId, ChatMessage, MessageId
+from localstory.chats.tree import ChatId, ChatMessage
 from localstory.context import Item
 from localstory.context.summaries import due
 from localstory.db import Database
-from localstory.engines.base import TextRequest
+from localstory.engines.base import TextEngine, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.llama_cpp import LlamaCppEngine
 from localstory.errors import BadRequest, CannotContinue
@@ -70,7 +70,7 @@ async def talk(chats: Chats, engine: FakeTextEngine, turns: int, chat_id: ChatId
     return chat_id, replies
 
 
-async def answered(chats: Chats, chat_id: ChatId, engine: FakeTextEngine) -> ChatMessage:
+async def answered(chats: Chats, chat_id: ChatId, engine: TextEngine) -> ChatMessage:
     reply = await chats.reply(chat_id, engine)
     return chats.tree(chat_id).messages[reply]
 
@@ -349,32 +349,22 @@ def test_texts_too_long_for_the_engine_are_cut_for_the_summary_only() -> None:
     assert request.messages[0].text == "Be kind."
 
 
-async def many_turns(chats: Chats, chat_id: ChatId, engine: LlamaCppEngine, questions: Sequence[str]) -> list[ChatMessage]:
-    replies: list[MessageId] = []
-    for question in questions:
-        await chats.say(chat_id, question)
-        replies.append(await chats.reply(chat_id, engine))
-        await chats.summarised()
-    tree = chats.tree(chat_id)
-    return [tree.messages[reply] for reply in replies]
-
-
+@pytest.mark.slow
 async def test_the_starter_model_summarises_its_own_chat(tmp_path: Path, smollm2: Path) -> None:
     chats = Chats(Database(tmp_path / "đ.db"), Hub())
     await chats.open()
     engine = LlamaCppEngine(smollm2, context_length=512)
     try:
-        chat_id, _question = await chats.say(None, "My name is Mai and I have a red boat. What can I see at sea?")
-        await chats.change(chat_id, system_prompt="You are a sailor. Answer in one short sentence.", parameters={"when_full": "summarise", "max_tokens": 48})
-        await chats.reply(chat_id, engine)
-        replies = await many_turns(chats, chat_id, engine, [f"And what of wave {number}? Tell me a little of it." for number in range(7)])
-        assert all(reply.state == "finished" and reply.text for reply in replies)
-        context = [reply.made_of["context"] for reply in replies]
-        assert all(one["total"] == reply.made_of["usage"]["prompt_tokens"] for one, reply in zip(context, replies, strict=True))
-        made = chats.summaries(chat_id)
-        print([one.text for one in made])
-        assert made, "the model wrote no summary that could be used"
-        assert any("summarised" in {row["why"] for row in one["rows"]} for one in context)
+        chat_id = await long_chat(chats, 20, letters="Mai in her red boat on the wide sea")
+        await chats.change(chat_id, system_prompt="You are a sailor. Answer in one short sentence.", parameters={"when_full": "summarise", "max_tokens": 24})
+        for question in ("Who has a red boat?", "And what was that?"):
+            reply = await answered(chats, chat_id, engine)
+            context = reply.made_of["context"]
+            assert (reply.state, context.get("not_summarised")) == ("finished", None)
+            assert context["total"] == reply.made_of["usage"]["prompt_tokens"] <= 512 - 24
+            assert {row["why"] for row in context["rows"]} == {"fits", "summarised"}
+            await chats.say(chat_id, question)
+        assert 1 <= len(chats.summaries(chat_id)) <= 4
     finally:
         await chats.close()
         await engine.close()
