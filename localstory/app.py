@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from localstory import models, words
 from localstory.chats import Chats
 from localstory.db import Database
 from localstory.engines.base import TextEngine
+from localstory.engines.pack_shelf import remove_pack
+from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
 from localstory.engines.registry import open_text_engine
 from localstory.engines.text.devices import machine_now
 from localstory.errors import CannotContinue
@@ -72,8 +75,30 @@ class App:
             # What is learnt from a reply is what we would have said beside it; nothing is measured for that.
             self.runtime.start("", self._look_around)
         if model.path not in self._text_engines:
-            self._text_engines[model.path] = open_text_engine(model.path, title=model.title, on_measured=self._keep)
+            self._text_engines[model.path] = open_text_engine(
+                model.path, title=model.title, on_measured=self._keep, pack=lambda: chosen_pack(self.home.engines, self.settings, model.path)
+            )
         return self._text_engines[model.path]
+
+    # -- engine packs ---------------------------------------------------------------------------------------------------
+
+    def use_pack(self, name: str, model: Path | None = None) -> None:
+        """Run `model`, or all models without a choice of their own, on this engine pack from the next reply on; "builtin" is the
+        portable build. Raises NoSuchPack, PackRefused."""
+        if name != BUILTIN:
+            open_pack(self.home.engines, name)
+        if model is None:
+            self.change_settings(replace(self.settings, engine_pack="" if name == BUILTIN else name))
+        else:
+            self.change_settings(replace(self.settings, engine_packs=self.settings.engine_packs | {str(model.absolute()): name}))
+
+    def remove_pack(self, name: str) -> None:
+        """Take an engine pack away; what ran on it runs on the portable build again. Raises NoSuchPack, FileTrouble."""
+        remove_pack(self.home.engines, name)
+        kept = {path: pack for path, pack in self.settings.engine_packs.items() if pack != name}
+        default = "" if self.settings.engine_pack == name else self.settings.engine_pack
+        if (default, kept) != (self.settings.engine_pack, self.settings.engine_packs):
+            self.change_settings(replace(self.settings, engine_pack=default, engine_packs=kept))
 
     # -- the machine, and what was measured on it -----------------------------------------------------------------------
 

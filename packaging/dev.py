@@ -6,6 +6,7 @@
     python3 packaging/dev.py test [...]        set up, then every check; further arguments go to pytest
     python3 packaging/dev.py bench NAME [...]  set up, then tests/bench/NAME.py
     python3 packaging/dev.py setup [--again]   set up for development, nothing else; --again puts every package in anew
+    python3 packaging/dev.py pack [NAME]       build an engine pack: the text engine with other flags (some minutes, once)
     python3 packaging/dev.py words             collect new words into the catalogues and compile them
     python3 packaging/dev.py pins              choose the versions of all libraries anew
 
@@ -475,6 +476,21 @@ def bench(arguments: Sequence[str]) -> int:
     return become([venv_python(), "-m", f"tests.bench.{arguments[0]}", *arguments[1:]])
 
 
+def pack(arguments: Sequence[str]) -> int:
+    """For `localstory engines add`, and for the tests."""
+    sys.path.insert(0, str(ROOT / "packaging"))
+    import packs  # type: ignore[import-not-found]  # our neighbour: this folder is no package
+
+    name = arguments[0] if arguments else "baseline"
+    if name not in packs.names():
+        raise Stop(f"Which one? python3 packaging/dev.py pack {'|'.join(packs.names())}")
+    set_up("dev")
+    with one_at_a_time(OWN / "dev.lock"):
+        made = packs.build(name, OWN / "packs", python=venv_python(), requirements=PINS["dev"], run_uv=lambda command: run_uv(find_uv(), command), failure=Stop)
+    say(f"The pack is in {made}. Add it with: localstory engines add {made} --name {name}")
+    return 0
+
+
 def words(_arguments: Sequence[str]) -> int:
     set_up("dev")
     collect_words()
@@ -511,7 +527,7 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def test(arguments: Sequence[str]) -> int:
     """Every check to its end, then pytest, whose closing line is the last thing printed."""
-    set_up("dev")
+    pack(["baseline"])  # sets up, and is the second engine that some tests run on
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "PYTHONUTF8": "1"}
     failed = []
     for name, command in CHECKS:
@@ -576,7 +592,7 @@ def become(command: Sequence[str | Path]) -> int:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "demo": demo, "test": test, "run": run, "bench": bench, "words": words, "setup": setup, "pins": pins,
+    "demo": demo, "test": test, "run": run, "bench": bench, "words": words, "setup": setup, "pins": pins, "pack": pack,
 }  # fmt: skip
 
 

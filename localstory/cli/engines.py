@@ -1,10 +1,11 @@
-"""`localstory engines`: what can write, draw, speak and film here, and on what it runs."""
+"""`localstory engines`: what can write, draw, speak and film here, on what it runs, and the engine packs."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localstory import __version__
@@ -15,15 +16,42 @@ from localstory.words import _, mark, number, size
 
 if TYPE_CHECKING:
     from localstory.engines.text.endpoint import ServerModel
+    from localstory.hardware.machine import EngineDevice
 
 SUMMARY = mark("list the engines that are installed and what they run on")
 
 
-def arguments(_parser: argparse.ArgumentParser) -> None:
-    """None of its own."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=False, metavar=_("ACTION"))
+    actions.add_parser("list", help=_("the same, with the engine packs and the devices each of them sees"))
+    add = actions.add_parser("add", help=_("add an engine pack: llama.cpp built for a graphics card, or for another processor"))
+    add.add_argument("source", type=Path, metavar=_("FOLDER|WHEEL"), help=_("a folder with the package llama_cpp in it, or a wheel of llama-cpp-python"))
+    add.add_argument("--name", default="", metavar=_("NAME"), help=_("what to call it; default: what it was built for"))
+    remove = actions.add_parser("remove", help=_("remove an engine pack"))
+    remove.add_argument("name", metavar=_("NAME"))
+    use = actions.add_parser("use", help=_("choose the engine pack that models run on"))
+    use.add_argument("name", metavar=_("NAME"), help=_('the pack, or "builtin": the portable build'))
+    use.add_argument("--model", default="", metavar=_("MODEL"), help=_("for this model alone: a path or title"))
+    for action in actions.choices.values():
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON object"))
 
 
-def run(_options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+    """One function an action; alone it is `list` without the packs."""
+    match options.action:
+        case "add":
+            return _add(options.source, options.name, screen)
+        case "remove":
+            return _remove(options.name, screen)
+        case "use":
+            return _use(options.name, options.model, screen)
+        case "list":
+            return _overview(screen) | {"packs": _packs(screen)}
+        case _:
+            return _overview(screen)
+
+
+def _overview(screen: Screen) -> dict[str, Any]:
     """`{"engines": [{kind, name, version, installed, runs_on, devices, models, problem}], "servers": [{kind, title, url, version,
     needs_key, models[{name, title, loaded, context_length, max_context_length, quantisation, size_bytes, remote}], cannot{what: why}}]}`;
     no lock, nothing is changed. Servers are looked for on this computer only."""
@@ -102,8 +130,7 @@ def _model(model: ServerModel) -> str:
 def _details(row: dict[str, Any]) -> list[str]:
     lines = []
     for device in row["devices"] or ():
-        memory = device["memory_total_bytes"]
-        lines.append(_("runs on: {device}").format(device=device["description"] + (f", {size(memory)}" if memory else "")))
+        lines.append(_("runs on: {device}").format(device=_device_words(device)))
     if row["models"]:
         lines.append(_("has: {models}").format(models=", ".join(row["models"])))
     if row["problem"]:
@@ -126,12 +153,18 @@ def _text(processor_name: str, models: list[str]) -> dict[str, Any]:
     row = _row("text", engine.name, engine.version, processor_name, models)
     devices = None
     if engine.devices is not None:
-        devices = [
-            {"name": device.name, "description": device.description, "kind": device.kind, "memory_total_bytes": device.memory_total_bytes}
-            for device in engine.devices
-        ]
+        devices = [_device(device) for device in engine.devices]
         row["runs_on"] = ", ".join(device.description for device in engine.devices)
     return row | {"devices": devices, "problem": problem or None}
+
+
+def _device(device: EngineDevice) -> dict[str, Any]:
+    return {"name": device.name, "description": device.description, "kind": device.kind, "memory_total_bytes": device.memory_total_bytes}
+
+
+def _device_words(device: dict[str, Any]) -> str:
+    memory = device["memory_total_bytes"]
+    return f"{device['description']}, {size(memory)}" if memory else str(device["description"])
 
 
 def _row(kind: str, name: str, number: str | None, runs_on: str, models: list[str] | None = None) -> dict[str, Any]:
@@ -146,3 +179,110 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+# -- engine packs -----------------------------------------------------------------------------------------------------
+
+
+def _packs(screen: Screen) -> list[dict[str, Any]]:
+    """`[{name, version, backend, os, arch, licence, size_bytes, devices, default, models, problem}]`; each pack is asked in a child of its own,
+    and its files are compared with what was added."""
+    from localstory import paths
+    from localstory.engines import packs
+    from localstory.engines.text.devices import ask_pack
+    from localstory.settings import read_settings
+    from localstory.words import tell
+
+    home = paths.Home(paths.home_folder().absolute())
+    settings = read_settings(home.settings_file)
+    here = packs.pack_names(home.engines)
+    missing = {settings.engine_pack, *settings.engine_packs.values()} - {"", packs.BUILTIN, *here}
+    rows: list[dict[str, Any]] = []
+    for name in [*here, *sorted(missing)]:
+        row: dict[str, Any] = {
+            "name": name, "version": None, "backend": None, "os": None, "arch": None, "licence": None, "size_bytes": None, "devices": None,
+            "default": settings.engine_pack == name, "models": sorted(path for path, pack in settings.engine_packs.items() if pack == name), "problem": None,
+        }  # fmt: skip
+        rows.append(row)
+        try:
+            if name not in here:
+                raise packs.NoSuchPack(name)
+            pack = packs.read_pack(home.engines / name)
+            row |= {
+                "version": pack.version, "backend": pack.backend, "os": pack.os, "arch": pack.arch, "licence": pack.licence or None,
+                "size_bytes": sum({one.sha256: one.size_bytes for one in pack.libraries}.values()),
+            }  # fmt: skip
+            packs.check_pack(pack, whole=True)
+            answer = asyncio.run(ask_pack(pack))
+            row["devices"] = [_device(device) for device in answer.devices or ()]
+        except (CannotContinue, TimeoutError) as error:
+            told = tell(error if isinstance(error, CannotContinue) else packs.PackRefused(name, mark("It did not answer when it was asked for its devices.")))
+            row["problem"] = " ".join(part for part in (told.title, told.detail) if part)
+        _tell_pack(row, screen)
+    return rows
+
+
+def _tell_pack(row: dict[str, Any], screen: Screen) -> None:
+    kind, facts = _("Pack"), [row["version"], row["backend"], size(row["size_bytes"]) if row["size_bytes"] else "", row["licence"]]
+    told = ", ".join(fact for fact in facts if fact)
+    screen.say(f"{kind:<10} {row['name']}" + (f" ({told})" if told else ""))
+    lines = [_("runs on: {device}").format(device=_device_words(device)) for device in row["devices"] or ()]
+    if row["default"]:
+        lines.append(_("used for every model without a choice of its own"))
+    if row["models"]:
+        lines.append(_("used for: {models}").format(models=", ".join(Path(model).name for model in row["models"])))
+    if row["problem"]:
+        lines.append(row["problem"])
+        if row["default"] or row["models"]:
+            lines.append(_("Until that is mended, the portable build runs instead."))
+    for line in lines:
+        screen.say(f"{'':<10} {line}")
+
+
+def _add(source: Path, name: str, screen: Screen) -> dict[str, Any]:
+    """`{"added": {name, version, backend, licence, devices}}`."""
+    from localstory.app import open_app
+    from localstory.engines.pack_shelf import add_pack, sweep
+
+    with open_app() as app:
+        sweep(app.home.engines)
+        added = app.runtime.run(add_pack(source.absolute(), app.home.engines, name=name, report=screen.progress))
+    pack = added.pack
+    screen.say(_("Added: {pack}. Run a model on it with: {command}").format(pack=pack.name, command=f'localstory engines use "{pack.name}"'))
+    for device in added.devices:
+        screen.say(_("runs on: {device}").format(device=_device_words(_device(device))))
+    return {
+        "added": {
+            "name": pack.name, "version": pack.version, "backend": pack.backend, "licence": pack.licence or None,
+            "devices": [_device(device) for device in added.devices],
+        }
+    }  # fmt: skip
+
+
+def _remove(name: str, screen: Screen) -> dict[str, Any]:
+    """`{"removed": name}`."""
+    from localstory.app import open_app
+    from localstory.engines.packs import BUILTIN
+    from localstory.errors import BadRequest
+
+    if name == BUILTIN:
+        raise BadRequest(title=mark("The portable build always stays"), detail=mark("It is what runs where no pack can."))
+    with open_app() as app:
+        app.remove_pack(name)
+    screen.say(_("Removed: {pack}. What ran on it runs on the portable build again.").format(pack=name))
+    return {"removed": name}
+
+
+def _use(name: str, model: str, screen: Screen) -> dict[str, Any]:
+    """`{"pack": name, "model": path or null}`."""
+    from localstory.app import open_app
+    from localstory.models.library import resolve_text_model
+
+    with open_app() as app:
+        chosen = resolve_text_model(model, app.home) if model else None
+        app.use_pack(name, chosen.path if chosen is not None else None)
+    if chosen is not None:
+        screen.say(_("{model} runs on: {pack}").format(model=chosen.title, pack=name))
+    else:
+        screen.say(_("Models without a choice of their own run on: {pack}").format(pack=name))
+    return {"pack": name, "model": str(chosen.path) if chosen is not None else None}

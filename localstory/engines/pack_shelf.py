@@ -59,6 +59,8 @@ async def add_pack(source: Path, engines: Path, *, name: str = "", report: _Repo
     """
     part = engines / _INCOMING
     shown = name or source.stem or str(source)
+    if name:
+        _check_name(name, engines)  # before a gigabyte is copied
     try:
         await _in_thread(lambda stopped: _take(source, part, shown, report, stopped))
         pack = await asyncio.to_thread(_describe, part, name, shown)
@@ -147,7 +149,7 @@ def _take(source: Path, part: Path, name: str, report: _Report, stopped: Callabl
     shutil.rmtree(part, ignore_errors=True)
     if source.is_dir():
         root = source.parent if source.name == PACKAGE and not (source / PACKAGE).is_dir() else source
-        packs.check_version(name, package_version(root))  # before a gigabyte is copied
+        packs.check_version(name, package_version(root))
         _copy(list(_in_folder(root, name)), part, name, report, stopped)
         return
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from localstory.engines.base import EngineFacts
+from localstory.engines.packs import chosen_pack
 from localstory.engines.registry import open_film_engine, open_image_engine, open_speech_engine, open_text_engine
 from localstory.engines.speech.languages import voice_to_fetch
 from localstory.errors import BadRequest
@@ -12,6 +13,7 @@ from localstory.models.fingerprint import fingerprint
 from localstory.models.library import TextModel, Voice, best_text_model, best_voice, resolve_text_model, resolve_voice, starter_text_model, starter_voice
 from localstory.models.names import NoStarter
 from localstory.paths import Home
+from localstory.settings import read_settings
 from localstory.story.build import NotSpoken, Tools
 from localstory.story.project import Project
 from localstory.story.prompts import CHAT_PARAMETERS
@@ -54,7 +56,9 @@ def tools_for(home: Home, project: Project) -> Tools:
     speaker = open_speech_engine(voice.path)
     spoken = replace(speaker.describe(), model=voice.name, model_sha256=fingerprint(voice.path, home), details={"licence": voice.licence})
     return Tools(
-        writer=lambda: open_text_engine(model.path, title=model.title, parameters=model.parameters),
+        writer=lambda: open_text_engine(
+            model.path, title=model.title, parameters=model.parameters, pack=lambda: chosen_pack(home.engines, read_settings(home.settings_file), model.path)
+        ),
         writer_facts=writer,
         images=lambda: open_image_engine(project.images),
         cards=lambda: open_image_engine("none"),
