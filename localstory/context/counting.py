@@ -12,6 +12,8 @@ from localstory.engines.base import Message, OnProgress, TextEngine
 
 _REMEMBERED = 50_000
 _SAMPLE = "a"
+_PAGE_BEGIN = 1
+"""Many models begin every text with a token of its own."""
 
 
 class Counts:
@@ -61,16 +63,21 @@ async def assemble(
     *,
     checkpoints: Sequence[Checkpoint] = (),
     strict: bool = False,
+    page: bool = False,
     report: OnProgress | None = None,
 ) -> Assembled:
     """`fit_into` with the engine's own counts; the report's total is what the engine will evaluate, to the token.
 
+    With `page` the items, all of one role, become one text to go on with (`TextRequest.prompt`), which no template frames.
     Loads the model when it must (`report` hears it). Raises what the engine raises.
     """
     texts = [text for item in items for text in (item.text, item.reasoning, item.reasoning + item.text) if text]
-    texts += [BETWEEN + item.text for item in items if item.text and (strict or not item.is_conversation)]
+    texts += [BETWEEN + item.text for item in items if item.text and (strict or page or not item.is_conversation)]
     known = await counts.learn(engine, texts, report)
-    template = await counts.template(engine, has_system=any(item.role == "system" and item.text for item in items), strict=strict)
+    if page:
+        template = Template(0, _PAGE_BEGIN, strict=True)
+    else:
+        template = await counts.template(engine, has_system=any(item.role == "system" and item.text for item in items), strict=strict)
     missing: list[str] = []
 
     def count(text: str) -> int:
@@ -88,11 +95,14 @@ async def assemble(
         if not assembled.messages:
             return assembled
         # A template may treat a message by its place; only the engine can tell what the whole comes to.
-        exact = await engine.count_prompt(assembled.messages)
+        if page:
+            exact = _PAGE_BEGIN + (await counts.learn(engine, [assembled.messages[0].text]))[assembled.messages[0].text]
+        else:
+            exact = await engine.count_prompt(assembled.messages)
         room = window.room_tokens
         if room is None or exact <= room:
             return Assembled(assembled.messages, assembled.report.with_total(exact), assembled.outcome, assembled.summary_due)
-        template = Template(template.per_message, template.per_prompt + max(exact - assembled.report.total_tokens, exact - room), strict)
+        template = Template(template.per_message, template.per_prompt + max(exact - assembled.report.total_tokens, exact - room), template.strict)
 
 
 def _key(text: str) -> bytes:

@@ -196,7 +196,7 @@ async def _write(builder: Builder, story: Story, writer: TextEngine) -> Story:
 
             async def work(out: Path, number: int = number, before: str = before, seed: int = story.project.seed) -> dict[str, Any]:
                 written = await write_scene(writer, plan, number, before, seed=seed, report=builder.report)
-                facts = {"text": written.text, "words": [asdict(span) for span in written.spans], "tries": list(written.tries)}
+                facts = {"text": written.text, "words": [asdict(span) for span in written.spans], "tries": list(written.tries), "context": written.context}
                 files.write_json(out, facts)
                 return facts
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from localstory.context import Item
 from localstory.engines.base import Message
 from localstory.story.bible import Bible, Character, clean_idea, make_bible, nouns_of
 from localstory.story.openers import Opener
@@ -16,10 +17,26 @@ CHAT_PARAMETERS = 3_000_000_000
 _LANGUAGES = {"en": "English", "vi": "Vietnamese"}
 
 
-def page(bible: Bible, before: str, opener: Opener) -> str:
-    """A story page that ends where the model is to go on: title, what is told so far, and the opener of the next scene."""
-    told = f"{before}\n\n" if before else ""
-    return f"{bible.title}\n\nA short story for little children, told in simple words.\n\n{told}{opener.sentence} {opener.lead}"
+KIND = "A short story for little children, told in simple words."
+BIBLE_TOKENS, PLAN_TOKENS = 800, 1600
+"""The most that characters and places, and the plan, take of a model's context: a long plan must not push out the story."""
+
+
+def page(bible: Bible, told: Sequence[str], opener: Opener) -> list[Item]:
+    """A story page that ends where the model is to go on: title, what is told so far, and the opener of the next scene.
+
+    For `context.assemble` with `page=True`, which joins them to one text. Where it gets too long, the oldest scenes go.
+    """
+    return [
+        Item("system", bible.title, "user", "title", pinned=True),
+        Item("system", KIND, "user", "kind", pinned=True),
+        *_told(told),
+        Item("draft", f"{opener.sentence} {opener.lead}", "user", "opener"),
+    ]
+
+
+def _told(told: Sequence[str]) -> list[Item]:
+    return [Item("memory", text, "user", f"scene {number}", order=number, trim="start") for number, text in enumerate(told, 1)]
 
 
 def plan_messages(idea: str, scenes: int, language: str) -> tuple[Message, ...]:
@@ -93,16 +110,18 @@ def _is_colour(text: str) -> bool:
     return len(text) == 7 and text[0] == "#" and all(char in "0123456789abcdefABCDEF" for char in text[1:])
 
 
-def scene_messages(bible: Bible, beats: Sequence[str], number: int, before: str, at_most: int) -> tuple[Message, ...]:
-    """Ask for the text of one scene (`number` from 0)."""
+def scene(bible: Bible, beats: Sequence[str], number: int, told: Sequence[str], at_most: int) -> list[Item]:
+    """Ask for the text of one scene (`number` from 0). For `context.assemble` with `strict=True`: one message of each role."""
     cast = "; ".join(f"{one.name}, {one.kind} ({one.pronoun}), {one.look}".rstrip(", ") for one in bible.characters)
     plan = "\n".join(f"{index + 1}. {beat}" for index, beat in enumerate(beats))
-    told = before or "(nothing yet)"
-    return (
-        Message("system", "You tell stories to children: simple words, short sentences, past tense, no violence. You write only the story's text."),
-        Message(
-            "user",
-            f"Title: {bible.title}\nLanguage: {_LANGUAGES.get(bible.language, bible.language)}\nCharacters: {cast}\nPlace: {bible.place}\nScenes:\n{plan}\n\nTold so far:\n{told}\n\n"
-            f"Write scene {number + 1} ({beats[number]}) in two to four sentences, at most {at_most} words. Do not repeat what was told. No title, no comment.",
-        ),
-    )
+    about = f"Title: {bible.title}\nLanguage: {_LANGUAGES.get(bible.language, bible.language)}\nPlace: {bible.place}\nCharacters: {cast}"
+    wish = f"Write scene {number + 1} ({beats[number]}) in two to four sentences, at most {at_most} words. Do not repeat what was told. No title, no comment."
+    rules = "You tell stories to children: simple words, short sentences, past tense, no violence. You write only the story's text."
+    return [
+        Item("system", rules, id="rules", pinned=True),
+        Item("persona", about, "user", "bible", order=1001, budget=BIBLE_TOKENS, trim="end"),
+        Item("document", f"Scenes:\n{plan}", "user", "plan", order=1000, budget=PLAN_TOKENS, trim="end"),
+        Item("memory", "Told so far:" if told else "Told so far:\n(nothing yet)", "user", "told", pinned=True),
+        *_told(told),
+        Item("draft", wish, "user", "wish"),
+    ]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from localstory.engines.base import Reply, Sampling, TextEngine, TextRequest
+from localstory.context import Assembled, Counts, Policy, Window, assemble
+from localstory.engines.base import PromptTooLong, Reply, Sampling, TextEngine, TextRequest
 from localstory.events import Progress
 from localstory.story import checks, prompts
 from localstory.story.bible import Bible, make_bible
@@ -45,6 +46,8 @@ class WrittenScene:
     spans: tuple[Span, ...]
     tries: tuple[dict[str, Any], ...] = field(default=())
     """Each try: seed, problems, score, and whether it was taken."""
+    context: dict[str, Any] = field(default_factory=dict)
+    """What the model was given, and what did not fit: `context.Report.as_record`."""
 
     @property
     def text(self) -> str:
@@ -97,12 +100,14 @@ async def write_scene(engine: TextEngine, plan: Plan, number: int, before: str, 
     least, most = MODEL_WORDS if opener else CHAT_WORDS
     tries: list[dict[str, Any]] = []
     best: checks.Judged | None = None
+    at_most_tokens = round(most * 2.0) if opener else most * 4
+    given = await _given(engine, plan, number, before, most, at_most_tokens)
     for attempt in range(TRIES + MORE_TRIES):
         if attempt >= TRIES and best is not None and not best.problems:
             break
         report(Progress(WRITING, number + min(attempt, TRIES) / (TRIES + 1), plan.scenes))
         try_seed = _seed(seed, number * 100 + attempt)
-        reply = await ask(engine, _request(plan, number, before, try_seed, most, warmer=attempt / (TRIES + MORE_TRIES)))
+        reply = await ask(engine, _request(given, try_seed, at_most_tokens, is_page=opener is not None, warmer=attempt / (TRIES + MORE_TRIES)))
         judged = checks.judge(
             reply.text, beat=opener.beat if opener else "", lead=lead, before=before, scene=start, bible=plan.bible, mean_logprob=reply.mean_logprob,
             at_least=least, at_most=most + len(checks.words(lead)),
@@ -119,18 +124,29 @@ async def write_scene(engine: TextEngine, plan: Plan, number: int, before: str, 
     elif plan.beats:
         # The model gave nothing usable for this beat: the plan's own sentence tells it.
         spans.append(Span("model", plan.beats[number]))
-    return WrittenScene(opener.beat if opener else plan.beats[number], tuple(spans), tuple(tries))
+    return WrittenScene(opener.beat if opener else plan.beats[number], tuple(spans), tuple(tries), given.report.as_record())
 
 
-def _request(plan: Plan, number: int, before: str, seed: int, most: int, *, warmer: float) -> TextRequest:
+async def _given(engine: TextEngine, plan: Plan, number: int, before: str, most: int, at_most_tokens: int) -> Assembled:
+    """What the model is given for a scene, fitted into its context: the oldest scenes go first. Raises PromptTooLong when not even the rest fits."""
+    counts = Counts()
+    told = [text for text in before.split("\n\n") if text]
+    opener = plan.openers[number] if plan.openers else None
+    items = prompts.page(plan.bible, told, opener) if opener else prompts.scene(plan.bible, plan.beats, number, told, most - 10)
+    await counts.learn(engine, [item.text for item in items])  # loads the model, which then knows its context length
+    window = Window(engine.describe().context_length, at_most_tokens)
+    given = await assemble(engine, counts, items, window, Policy(), strict=True, page=opener is not None)
+    if not given.messages:
+        raise PromptTooLong(getattr(given.outcome, "needed_tokens", 0), window.context_length or 0)
+    return given
+
+
+def _request(given: Assembled, seed: int, at_most_tokens: int, *, is_page: bool, warmer: float) -> TextRequest:
     # A little warmer with each further try: the same temperature tends to fail in the same way.
     sampling = Sampling(temperature=0.6 + 0.25 * warmer, top_k=0, top_p=0.9, min_p=0.05, repeat_penalty=1.1, repeat_last_n=256, seed=seed)
-    if plan.openers:
-        return TextRequest(
-            prompt=prompts.page(plan.bible, before, plan.openers[number]), max_tokens=round(most * 2.0), sampling=sampling, stop=("\n",), score=True
-        )
-    messages = prompts.scene_messages(plan.bible, plan.beats, number, before, most - 10)
-    return TextRequest(messages=messages, max_tokens=most * 4, sampling=sampling, score=True)
+    if is_page:
+        return TextRequest(prompt=given.messages[0].text, max_tokens=at_most_tokens, sampling=sampling, stop=("\n",), score=True)
+    return TextRequest(messages=given.messages, max_tokens=at_most_tokens, sampling=sampling, score=True)
 
 
 def _told_apart(text: str, lead: str) -> list[Span]:
