@@ -18,6 +18,10 @@ class KvCache:
         self._loaded = loaded
         self.tokens: list[int] = []
         """What the cache holds."""
+        self.settings_key = ""
+        """What besides tokens the cache's numbers depend on (adapters and their strengths). Set it before `evaluate`: what was
+        evaluated under another key is not used."""
+        self._evaluated_under = ""
         self._aligned = 0  # how many of them, from the start, were evaluated in whole batches as a cold run would
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
 
@@ -30,8 +34,13 @@ class KvCache:
         self._decode([token], len(self.tokens))
         self.tokens.append(token)
 
-    def _decode(self, tokens: list[int], start: int) -> None:
-        """Evaluate at most BATCH_TOKENS tokens at positions from `start`; the last one gets logits. Raises Cancelled."""
+    def append_many(self, tokens: list[int]) -> None:
+        """Evaluate the next tokens (at most `LoadedModel.outputs`) in one batch; logits 0, 1, … belong to them in order. Raises as `append`."""
+        self._decode(tokens, len(self.tokens), outputs=len(tokens))
+        self.tokens += tokens
+
+    def _decode(self, tokens: list[int], start: int, outputs: int = 1) -> None:
+        """Evaluate at most BATCH_TOKENS tokens at positions from `start`; the last `outputs` get logits. Raises Cancelled."""
         batch = self._batch
         batch.n_tokens = len(tokens)
         for index, token in enumerate(tokens):
@@ -39,8 +48,7 @@ class KvCache:
             batch.pos[index] = start + index
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = 0
-            batch.logits[index] = 0
-        batch.logits[len(tokens) - 1] = 1
+            batch.logits[index] = index >= len(tokens) - outputs
         status = L.llama_decode(self._loaded.context, batch)
         if status == 0:
             return
@@ -58,6 +66,9 @@ class KvCache:
         gives slightly other logits, and the same seed must give the same text.
         """
         common = 0
+        if self._evaluated_under != self.settings_key:
+            self._evaluated_under = self.settings_key
+            self.cut(0)
         for have, want in zip(self.tokens, tokens[:-1], strict=False):  # the last one is always evaluated: its logits are needed
             if have != want:
                 break

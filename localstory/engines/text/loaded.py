@@ -102,6 +102,8 @@ class LoadedModel:
         if not self.context:
             self.context = None
             raise Refused("no_context", reason=last_error(), context_length=self.n_ctx)
+        self.outputs = int(args["context"]["n_outputs_max"])
+        """How many tokens of one batch may have logits."""
         self.memory = L.llama_get_memory(self.context)
         self.n_vocab = int(L.llama_vocab_n_tokens(self.vocab))
         self.bos = int(L.llama_vocab_bos(self.vocab))
