@@ -76,7 +76,7 @@ class App:
             self.runtime.start("", self._look_around)
         if model.path not in self._text_engines:
             self._text_engines[model.path] = open_text_engine(
-                model.path, title=model.title, on_measured=self._keep, pack=lambda: chosen_pack(self.home.engines, self.settings, model.path)
+                model.path, title=model.title, on_measured=self.keep_measured, pack=lambda: chosen_pack(self.home.engines, self.settings, model.path)
             )
         return self._text_engines[model.path]
 
@@ -122,7 +122,7 @@ class App:
         except (CannotContinue, OSError) as trouble:
             log.warning("measurements were not taken in: %s", trouble)
 
-    def _keep(self, seen: Measured) -> None:
+    def keep_measured(self, seen: Measured) -> None:
         """A load or reply has ended: keep what it took, beside what we would have said."""
         try:
             key, figures = model_key(seen.header), dict(seen.figures)

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     )
     with open_app(writes=False) as app:
         if options.engine:
-            engine = _server(options.engine, options.model, app)
+            engine = server_engine(options.engine, options.model, app)
         else:
             model = resolve_text_model(options.model, app.home) if options.model else best_text_model(app.home)
             if model is None:
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     }
 
 
-def _server(name: str, model: str, app: App) -> TextEngine:
+def server_engine(name: str, model: str, app: App) -> TextEngine:
     """The engine of a server by its name or address. Raises BadRequest, NetTrouble."""
     from localstory.engines.registry import open_server_engine
     from localstory.engines.text.discovery import ADDRESSES, identify

@@ -236,6 +236,11 @@ class LlamaCppEngine:
                 raise self._reason(failure) from failure
         raise AssertionError("a run always ends with done or raises")
 
+    @property
+    def process_id(self) -> int | None:
+        """The child's, for whoever wants to see its memory; None while there is none."""
+        return self._child.pid if self._child.is_running else None
+
     async def close(self) -> None:
         """End the child and free its memory."""
         await self._child.close()
