@@ -15,7 +15,7 @@ from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.pack_shelf import remove_pack
 from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
-from localstory.engines.registry import open_text_engine
+from localstory.engines.registry import open_server_engine, open_text_engine
 from localstory.engines.text.devices import machine_now
 from localstory.errors import CannotContinue
 from localstory.events import Hub
@@ -27,8 +27,10 @@ from localstory.fit.shape import shape_of
 from localstory.fit.speed import speed
 from localstory.gguf.header import BadGguf
 from localstory.hardware.machine import Machine
+from localstory.keys import key_for
 from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
+from localstory.models.servers import Servers, window_for
 from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
 from localstory.runtime import Job, Runtime
@@ -58,6 +60,8 @@ class App:
         """What loads and replies took on this machine."""
         self.net = Net(offline=lambda: self.settings.offline)
         self.fitting = Fitting(home, self.net)
+        self.servers = Servers(self.net, lambda: self.settings, self.hub)
+        self._server_engines: dict[tuple[str, str, str], tuple[str, TextEngine]] = {}
         self._machine: Machine | None = None
 
     def change_settings(self, settings: Settings) -> None:
@@ -99,6 +103,21 @@ class App:
         default = "" if self.settings.engine_pack == name else self.settings.engine_pack
         if (default, kept) != (self.settings.engine_pack, self.settings.engine_packs):
             self.change_settings(replace(self.settings, engine_pack=default, engine_packs=kept))
+
+    async def server_engine(self, kind: str, url: str, model: str) -> TextEngine:
+        """A model of a server (`kind` as in `registry.SERVERS`); the same engine while its key is. Nothing is asked of the server yet.
+
+        The key comes from the keyring, which may ask the person to unlock it.
+        """
+        server = self.servers.at(url)
+        named = url in self.settings.servers or (server is not None and server.is_named)
+        key = await asyncio.to_thread(key_for, url, named=named)
+        known = self._server_engines.get((kind, url, model))
+        if known is None or known[0] != key:
+            window = window_for(kind, server.model(model) if server is not None else None)
+            known = key, open_server_engine(kind, url, model, key=key, context_length=window, net=self.net)
+            self._server_engines[kind, url, model] = known
+        return known[1]
 
     # -- the machine, and what was measured on it -----------------------------------------------------------------------
 
@@ -151,6 +170,9 @@ class App:
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())
         self._text_engines.clear()
+        for _key, server in self._server_engines.values():
+            self.runtime.run(server.close())
+        self._server_engines.clear()
         self.runtime.run(self.fitting.close())
         self.runtime.close()
         self.net.close()

@@ -47,15 +47,17 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, {"http": 80, "https": 443}[parts.scheme]) else "")
 
 
-def key_for(url: str) -> str:
+def key_for(url: str, *, named: bool = True) -> str:
     """The key of the server at `url`: from the variable when it is meant for this server, else from the keyring; "" when there is none.
+
+    `named`: a person gave this address. A server that was only found gets no key that was not put there for it.
 
     A keyring that can't be read counts as one without a key: a server that needs one says so itself. May block while the system
     asks the person to unlock it: call it in a thread.
     """
     origin = origin_of(url)
     given = os.environ.get(VARIABLE, "").strip()
-    if given and _is_meant_for(origin):
+    if given and _is_meant_for(origin) and (named or os.environ.get(FOR_VARIABLE, "").strip()):
         return given
     try:
         import keyring

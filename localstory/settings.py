@@ -28,6 +28,10 @@ class Settings:
     enter_sends: bool = True
     model: str = ""
     """What chats open with: a path or name; empty means the best there is."""
+    look_for_servers: bool = True
+    """Look for model servers on this computer's usual ports."""
+    servers: tuple[str, ...] = ()
+    """Addresses of servers that the person named. Their keys are in the system's keyring, never here."""
     engine_pack: str = ""
     """The engine pack that models run on; empty means the portable processor build."""
     engine_packs: dict[str, str] = field(default_factory=dict)
@@ -79,6 +83,8 @@ def read_settings(path: Path) -> Settings:
     defaults = Settings()
     for one in fields(Settings):
         value = table.get(one.name)
+        if isinstance(value, list):
+            value = tuple(text for text in value if isinstance(text, str))
         if value is None or type(value) is not type(getattr(defaults, one.name)):
             continue
         if one.name in _ALLOWED and value not in _ALLOWED[one.name]:
@@ -97,6 +103,7 @@ def write_settings(path: Path, settings: Settings) -> None:
         document = tomlkit.document()
     for name, value in asdict(settings).items():
         if value != getattr(Settings(), name):
+            value = list(value) if isinstance(value, tuple) else value
             # A table keeps its place and its comments; nothing is written where nothing changed.
             if not isinstance(value, dict) or document.get(name) != value:
                 document[name] = value
