@@ -1,6 +1,8 @@
 """Keys of servers, in the system's keyring and nowhere else: not in settings, arguments, logs, or the environment of a child.
 
 A key belongs to an *origin* (scheme, host and port), so that one for a server is never sent to another behind the same name.
+Our own server (`localstory serve`) has a key, too: made once for a home folder, in the keyring or, where there is none, in a file
+that only the person may read.
 The variable LOCALSTORY_KEY is used where there is no keyring, and only for the origin in LOCALSTORY_KEY_FOR, if that is set;
 without it for whatever server the command line named.
 """
@@ -9,14 +11,19 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
-from localstory.errors import CannotContinue
+from localstory.errors import CannotContinue, FileTrouble
+from localstory.system import write_private
 from localstory.words import mark
 
 _SERVICE = "localstory"
 VARIABLE = "LOCALSTORY_KEY"
 FOR_VARIABLE = "LOCALSTORY_KEY_FOR"
+SERVE_VARIABLE = "LOCALSTORY_SERVE_KEY"
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +66,7 @@ def key_for(url: str, *, named: bool = True) -> str:
     given = os.environ.get(VARIABLE, "").strip()
     if given and _is_meant_for(origin) and (named or os.environ.get(FOR_VARIABLE, "").strip()):
         return given
-    try:
-        import keyring
-
-        return keyring.get_password(_SERVICE, origin) or ""
-    except Exception as error:  # backends raise what they like
-        log.info("the keyring can't be read: %s", type(error).__name__)
-        return ""
+    return _from_keyring(origin)
 
 
 def keep_key(url: str, key: str) -> None:
@@ -104,4 +105,60 @@ def _is_meant_for(origin: str) -> bool:
     try:
         return origin_of(wanted) == origin
     except ValueError:
+        return False
+
+
+# -- the key of our own server ------------------------------------------------------------------------------------------
+
+
+def serve_key(home: Path, *, new: bool = False) -> tuple[str, Literal["variable", "keyring", "file"]]:
+    """The key of `localstory serve` in this home folder, and where it is kept. Made at the first call; `new` makes another.
+
+    The variable LOCALSTORY_SERVE_KEY goes before both. May block: call it in a thread. Raises FileTrouble.
+    """
+    given = os.environ.get(SERVE_VARIABLE, "").strip()
+    if given and not new:
+        return given, "variable"
+    file, name = home / "serve.key", f"serve {home}"
+    try:
+        kept = file.read_text("ascii").strip() if file.is_file() else ""  # first: a keyring may come and go
+        if kept and not new:
+            return kept, "file"
+        kept = "" if kept else _from_keyring(name)
+        if kept and not new:
+            return kept, "keyring"
+        made = "ls-" + secrets.token_urlsafe(32)
+        if not file.exists() and _into_keyring(name, made):
+            return made, "keyring"
+        write_private(file, made.encode() + b"\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileTrouble(
+            title=mark("The key of the server can't be kept"),
+            detail=mark("{path}: {reason}."),
+            hint=mark("Put a key of your own into the variable {variable}."),
+            path=str(file),
+            reason=getattr(error, "strerror", "") or str(error),
+            variable=SERVE_VARIABLE,
+        ) from error
+    return made, "file"
+
+
+def _from_keyring(name: str) -> str:
+    try:
+        import keyring
+
+        return keyring.get_password(_SERVICE, name) or ""
+    except Exception as error:  # backends raise what they like
+        log.info("the keyring can't be read: %s", type(error).__name__)
+        return ""
+
+
+def _into_keyring(name: str, value: str) -> bool:
+    try:
+        import keyring
+
+        keyring.set_password(_SERVICE, name, value)
+        return keyring.get_password(_SERVICE, name) == value  # the null backend swallows everything
+    except Exception as error:  # backends raise what they like
+        log.info("the keyring can't be written: %s", type(error).__name__)
         return False

@@ -19,7 +19,7 @@ from localstory.cli.screen import Screen
 from localstory.errors import CannotContinue
 from localstory.words import _, mark
 
-COMMANDS = ("ui", "demo", "probe", "fit", "recommend", "ask", "story", "models", "engines", "bench", "doctor")
+COMMANDS = ("ui", "demo", "probe", "fit", "recommend", "ask", "story", "models", "engines", "serve", "bench", "doctor")
 
 
 class Interrupted(CannotContinue):
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _nobody_listens()
     screen.end_progress()
-    if options.json:
+    if options.json and result is not None:  # `serve` printed its object when it was ready
         try:
             print(json.dumps(result, ensure_ascii=False, indent=None), flush=True)
         except BrokenPipeError:

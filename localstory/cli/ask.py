@@ -106,19 +106,26 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 def server_engine(name: str, model: str, app: App) -> TextEngine:
     """The engine of a server by its name or address. Raises BadRequest, NetTrouble."""
     from localstory.engines.registry import open_server_engine
-    from localstory.engines.text.discovery import ADDRESSES, identify
+    from localstory.engines.text.discovery import identify
+
+    url, key = server_address(name)
+    found = app.runtime.run(identify(app.net, url, key))
+    # A path that a person typed ("/v1", "/openai/api") is kept for servers that speak OpenAI's interface.
+    return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, net=app.net)
+
+
+def server_address(name: str) -> tuple[str, str]:
+    """(address, key) of a server by its name or address; nothing is asked of it. Raises BadAddress."""
+    from localstory.engines.text.discovery import ADDRESSES
     from localstory.keys import key_for
     from localstory.net import typed_address
 
     typed = ADDRESSES.get(name.strip().lower().replace("-", "_"), name.strip())
     url = typed_address(typed if "://" in typed else f"http://{typed}")
     try:
-        key = key_for(url)
+        return url, key_for(url)
     except ValueError as error:
         raise BadAddress(name) from error
-    found = app.runtime.run(identify(app.net, url, key))
-    # A path that a person typed ("/v1", "/openai/api") is kept for servers that speak OpenAI's interface.
-    return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, net=app.net)
 
 
 def _read(path: Path, trouble: str) -> str:
