@@ -270,6 +270,17 @@ class Reply:
 TextEvent: TypeAlias = Progress | TextPiece | Reply
 
 
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Texts as vectors, for search by meaning: the nearer two texts, the larger the sum of the products of their numbers."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    """Shape (texts, dimensions), in the order of the texts; each of length 1 (L2)."""
+    tokens: int
+    """Of all texts, the model's own begin and end marks among them; an estimate where a server doesn't say."""
+    model: str
+
+
 class PromptTooLong(CannotContinue):
     """The request does not fit into the context length; nothing was evaluated."""
 
@@ -307,6 +318,13 @@ class TextEngine(Protocol):
 
     async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
         """What `Usage.prompt_tokens` of a reply to these messages will be, the chat template's own tokens included."""
+
+    async def embed(self, texts: Sequence[str], report: OnProgress | None = None) -> Embeddings:
+        """Each text as a vector. Same text, same vector, whatever stands beside it; no text is cut.
+
+        Raises PromptTooLong for one that doesn't fit, BadRequest for an empty one and for a model that can't. `report` hears the model
+        load and how far it is. Cancel the task to stop.
+        """
 
     async def close(self) -> None:
         """End its child, free its memory. Closing twice is harmless."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -56,6 +58,10 @@ async def cancel_seconds(engine: TextEngine, request: TextRequest, *, after: typ
     with pytest.raises(asyncio.CancelledError):
         await task
     return time.perf_counter() - began
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    return sum(one * other for one, other in zip(left, right, strict=True))
 
 
 class TextEngineContract:
@@ -187,3 +193,47 @@ class TextEngineContract:
         await reply_to(engine, replace(ASK, max_tokens=2))
         await engine.close()
         await engine.close()
+
+    async def test_texts_become_unit_vectors_in_their_order_same_text_same_vector(self, engine: TextEngine) -> None:
+        texts = ["The sea is wide.", "Kể chuyện con đường về nhà đẹp 🐉", "A list of numbers: 1, 2, 3.", "The sea is wide.", "x"]
+        together = await engine.embed(texts)
+        assert together.vectors[0] == together.vectors[3] != together.vectors[1]
+        assert len({len(vector) for vector in together.vectors}) == 1 and len(together.vectors) == len(texts)
+        for text, vector in zip(texts, together.vectors, strict=True):
+            assert math.isclose(math.hypot(*vector), 1.0, abs_tol=1e-5)
+            assert (await engine.embed([text])).vectors == (vector,)
+        assert together.tokens > 2 * len(texts) and together.model == engine.describe().model
+
+    async def test_sentences_alike_are_nearer_than_others(self, engine: TextEngine) -> None:
+        first, alike, other = (
+            await engine.embed(["The cat sleeps on the sofa.", "A cat sleeps on the red sofa.", "Interest rates rose again: 4.5% in May!"])
+        ).vectors
+        assert _dot(first, alike) > _dot(first, other)
+
+    async def test_no_texts_no_vectors_and_an_empty_text_is_refused(self, engine: TextEngine) -> None:
+        assert (await engine.embed([])).vectors == ()
+        with pytest.raises(BadRequest, match="2"):
+            await engine.embed(["a", " \n"])
+
+    async def test_many_texts_are_all_embedded(self, engine: TextEngine) -> None:
+        heard: list[Progress] = []
+        texts = [f"Ship number {number}" for number in range(40)]
+        vectors = (await engine.embed(texts, heard.append)).vectors
+        assert len(vectors) == 40 and vectors[36] == (await engine.embed([texts[36]])).vectors[0]
+        assert heard[-1].done == heard[-1].of
+
+    async def test_a_text_too_long_to_embed_is_refused_not_cut(self, engine: TextEngine) -> None:
+        with pytest.raises(PromptTooLong) as refusal:
+            await engine.embed(["a", "word " * 100_000])
+        assert refusal.value.prompt_tokens >= 100_000
+
+    async def test_embedding_stops_within_half_a_second_of_cancel_and_can_be_done_again(self, engine: TextEngine) -> None:
+        task = asyncio.create_task(engine.embed(["the sea goes up and down and up again " * 40] * 64))
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        began = time.perf_counter()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.perf_counter() - began < 0.5
+        assert (await engine.embed(["the sea"])).vectors

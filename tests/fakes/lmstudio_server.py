@@ -48,6 +48,8 @@ class LMStudioServer(OpenAIServer):
                 self.loaded_length = self.loaded_length or self.model.context_length
                 own = {name: value for name, value in asked.body.items() if name not in _EXTRA}
                 self._write(handler, own, is_chat=asked.path.endswith("chat/completions"))
+            case "POST", "/v1/embeddings":
+                self._embed(handler, asked.body)
             case _:
                 handler.json({"error": f"Unexpected endpoint or method. ({asked.method} {asked.path})"})
 

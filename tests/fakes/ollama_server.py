@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from typing import Any
 
-from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written
+from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, embedded, tokens_of
 
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, "
@@ -49,12 +50,29 @@ class OllamaServer(TextServer):
                     handler.json({"modelfile": "FROM /blobs/sha256-0", "details": details, "model_info": facts, "capabilities": ["completion"]})
             case "POST", "/api/chat" | "/api/generate":
                 self._write(handler, asked.body, is_chat=asked.path == "/api/chat")
+            case "POST", "/api/embed":
+                self._embed(handler, asked.body)
             case _:
                 handler.json({"error": "not found"}, 404)
 
     def _entry(self) -> dict[str, Any]:
         details = {"format": "gguf", "family": "llama", "parameter_size": "1.2B", "quantization_level": "Q4_K_M", "context_length": 131072}
         return {"name": self.model_name, "model": self.model_name, "size": 800_000_000, "digest": "0" * 64, "details": details}
+
+    def _embed(self, handler: Handler, body: dict[str, Any]) -> None:
+        if body.get("model") != self.model_name:
+            handler.json({"error": f"model '{body.get('model')}' not found"}, 404)
+            return
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        self._load(body.get("options") or {})
+        window = self.window or _DEFAULT_WINDOW
+        counts = [len(tokens_of(text)) for text in texts]
+        if max(counts) > window and body.get("truncate") is False:
+            handler.json({"error": "the input length exceeds the context length"}, 400)
+            return
+        time.sleep(self.model.seconds_per_token * sum(min(count, window) for count in counts))
+        vectors = [embedded(" ".join(text.split()[:window])) for text in texts]
+        handler.json({"model": self.model_name, "embeddings": vectors, "total_duration": 14143917, "load_duration": 1019500, "prompt_eval_count": sum(counts)})
 
     def _write(self, handler: Handler, body: dict[str, Any], *, is_chat: bool) -> None:
         if body.get("model") != self.model_name:

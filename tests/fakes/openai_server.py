@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from typing import Any
 
-from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, tokens_of
+from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, embedded, tokens_of
 
 _COMMON = {
     "model", "max_tokens", "max_completion_tokens", "stream", "stream_options", "temperature", "top_p", "frequency_penalty", "presence_penalty",
@@ -39,6 +40,8 @@ class OpenAIServer(TextServer):
                 return self._write(handler, asked.body, is_chat=True)
             case "POST", "/v1/completions":
                 return self._write(handler, asked.body, is_chat=False)
+            case "POST", "/v1/embeddings":
+                return self._embed(handler, asked.body)
         if self.is_llama_server:
             match asked.method, asked.path:
                 case "GET", "/props":
@@ -55,6 +58,23 @@ class OpenAIServer(TextServer):
                     # Its template is two tokens long; the third of `ServedModel.count` is the one that begins every text.
                     return handler.json({"prompt": "<|chat|> " + _page(asked.body["messages"]) + " <|reply|>"})
         return _refuse(handler, 404, f"Invalid URL ({asked.method} {asked.path})", None)
+
+    def _embed(self, handler: Handler, body: dict[str, Any]) -> None:
+        unknown = sorted(set(body) - {"model", "input", "encoding_format", "dimensions", "user"})
+        if unknown:
+            return _refuse(handler, 400, f"Unrecognized request argument supplied: {unknown[0]}", None)
+        if body.get("model") != self.model_name and not self.is_llama_server:
+            return _refuse(handler, 404, f"The model `{body.get('model')}` does not exist or you do not have access to it.", "model_not_found")
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        counts = [len(tokens_of(text)) for text in texts]
+        if max(counts) > self.model.context_length:
+            said = f"This model's maximum context length is {self.model.context_length} tokens, however you requested {max(counts)} tokens."
+            return _refuse(handler, 400, said, "context_length_exceeded")
+        time.sleep(self.model.seconds_per_token * sum(counts))
+        rows = [{"object": "embedding", "index": number, "embedding": embedded(text)} for number, text in enumerate(texts)]
+        usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
+        # The order of the list is not promised; the index is.
+        return handler.json({"object": "list", "data": rows[::-1], "model": self.model_name, "usage": usage})
 
     def _write(self, handler: Handler, body: dict[str, Any], *, is_chat: bool) -> None:
         unknown = sorted(set(body) - (_CHAT if is_chat else _COMPLETION))

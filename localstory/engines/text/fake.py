@@ -6,9 +6,25 @@ import asyncio
 import json
 import re
 import time
+import zlib
 from collections.abc import Callable, Sequence
 
-from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Reply, StopReason, Stream, TextEvent, TextPiece, TextRequest, Timing, Usage
+from localstory.engines.base import (
+    Embeddings,
+    EngineFacts,
+    Message,
+    OnProgress,
+    PromptTooLong,
+    Reply,
+    StopReason,
+    Stream,
+    TextEvent,
+    TextPiece,
+    TextRequest,
+    Timing,
+    Usage,
+)
+from localstory.engines.text.embeddings import check_texts, unit
 from localstory.engines.text.llama_cpp import check_request
 from localstory.engines.text.reasoning import THINK
 from localstory.engines.text.streaming import Streamer
@@ -17,6 +33,8 @@ from localstory.events import Progress
 from localstory.words import mark
 
 Script = str | Sequence[str | CannotContinue] | Callable[[TextRequest], str]
+
+_DIMENSIONS = 64
 
 
 class FakeTextEngine:
@@ -95,6 +113,21 @@ class FakeTextEngine:
     async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
         return len(_tokens(_page(messages)))
 
+    async def embed(self, texts: Sequence[str], report: OnProgress | None = None) -> Embeddings:
+        """Texts with the same words and the same three letters in a row are near; what they mean it doesn't know."""
+        check_texts(texts)
+        vectors, tokens = [], 0
+        for number, text in enumerate(texts, start=1):
+            count = len(_tokens(text))
+            if count >= self._context_length:
+                raise PromptTooLong(count, self._context_length)
+            await asyncio.sleep(self._seconds * count)
+            tokens += count
+            vectors.append(_hashed(text))
+            if report is not None:
+                report(Progress(mark("Reading the text"), number, len(texts)))
+        return Embeddings(tuple(vectors), tokens, self._name)
+
     async def close(self) -> None:
         """Nothing to free."""
 
@@ -120,6 +153,17 @@ def _page(messages: Sequence[Message]) -> str:
 
 def _tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _hashed(text: str) -> tuple[float, ...]:
+    """Shape (64,), length 1: how often the text's words and runs of three letters fall into each of 64 drawers (feature hashing)."""
+    folded = " ".join(text.casefold().split())
+    counts = [0.0] * _DIMENSIONS
+    for part in [*folded.split(), *(folded[at : at + 3] for at in range(len(folded) - 2))]:
+        counts[zlib.crc32(part.encode("utf-8", "replace")) % _DIMENSIONS] += 1.0
+    vector = unit(counts)
+    assert vector is not None  # a text with a word in it has a count
+    return vector
 
 
 def _reason(word: str) -> StopReason:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from localstory.children.host import Child, WorkFailed
 from localstory.engines import packs
 from localstory.engines.base import (
+    Embeddings,
     EngineFacts,
     Message,
     OnProgress,
@@ -29,6 +30,7 @@ from localstory.engines.base import (
     TokenLogprob,
     Usage,
 )
+from localstory.engines.text.embeddings import check_texts, unpacked
 from localstory.engines.text.logprobs import MOST_ALTERNATIVES
 from localstory.engines.text.samplers import check_sampling
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
@@ -222,16 +224,34 @@ class LlamaCppEngine:
         return (await self._count({"messages": [{"role": message.role, "content": message.text} for message in messages]}, report))[0]
 
     async def _count(self, args: dict[str, Any], report: OnProgress | None) -> list[int]:
+        return [int(count) for count in (await self._result("count", args, report))["tokens"]]
+
+    async def embed(self, texts: Sequence[str], report: OnProgress | None = None) -> Embeddings:
+        """Each text as a vector, by the model's own way of pooling, the mean of all tokens where it has none.
+
+        Raises as `reply`, and BadRequest for an empty text and for a model that only ranks.
+        """
+        check_texts(texts)
+        if not texts:
+            return Embeddings((), 0, self._title)
+        result = await self._result("embed", {"texts": list(texts)}, report)
+        return Embeddings(tuple(unpacked(one) for one in result["vectors"]), int(result["tokens"]), self._title)
+
+    async def _result(self, op: str, args: dict[str, Any], report: OnProgress | None) -> dict[str, Any]:
+        """What the child answers to a question without pieces; loads the model if need be."""
         async with self._turn:
             async with contextlib.aclosing(self._load()) as loading:
                 async for progress in loading:
                     if report is not None:
                         report(progress)
             try:
-                async with contextlib.aclosing(self._child.run("count", args)) as answers:
+                async with contextlib.aclosing(self._child.run(op, args)) as answers:
                     async for answer in answers:
                         if answer["type"] == "done":
-                            return [int(count) for count in answer["result"]["tokens"]]
+                            result: dict[str, Any] = answer["result"]
+                            return result
+                        if answer["type"] == "progress" and report is not None:
+                            report(_progress(answer))
             except WorkFailed as failure:
                 raise self._reason(failure) from failure
         raise AssertionError("a run always ends with done or raises")
@@ -397,6 +417,13 @@ class LlamaCppEngine:
                 )
             case "nothing_allowed":
                 return NothingAllowed()
+            case "ranks_only":
+                return BadRequest(
+                    title=mark("This model makes no vectors"),
+                    detail=mark("{model} only says how well an answer fits a question."),
+                    hint=mark("Choose a model for embeddings."),
+                    model=self._title,
+                )
             case "file_trouble":
                 return FileTrouble(
                     title=mark("The model's file can't be read"), detail=mark("{path}: {reason}"), path=str(self._path), reason=values.get("reason", "")

@@ -2,7 +2,8 @@
 
 The library's own class loses up to a quarter of the speed of a small model in Python per token, and redirects fd 1 and 2
 of the whole process; these calls do neither. What the child is made of: `loaded` (model, context, vocabulary),
-`prompt_tokens` (a request as tokens), `kv_cache` (what was evaluated), `generation` (a reply).
+`prompt_tokens` (a request as tokens), `kv_cache` (what was evaluated), `generation` (a reply),
+`embedder` (texts as vectors).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import llama_cpp.llama_cpp as L
 
 from localstory.children.worker import Job, Refused, serve
+from localstory.engines.text.embedder import Embedder
 from localstory.engines.text.generation import Generation
 from localstory.engines.text.kv_cache import KvCache
 from localstory.engines.text.loaded import LoadedModel, load_log, start_engine
@@ -30,8 +32,10 @@ class _Ready:
     prompts: Prompts
     cache: KvCache
     generation: Generation
+    embedder: Embedder
 
     def free(self) -> None:
+        self.embedder.free()
         self.generation.free()
         self.cache.free()
         self.model.free()
@@ -50,12 +54,17 @@ class LlamaWorker:
     def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
         if op == "load":
             return self._load(args, job)
-        if op not in ("reply", "count"):
+        if op not in ("reply", "count", "embed"):
             raise Refused("unknown_op", op=op)
         ready = self.ready
         ready.model.job = job
         try:
-            return self._reply(ready, args, job) if op == "reply" else self._count(ready, args)
+            match op:
+                case "reply":
+                    return self._reply(ready, args, job)
+                case "embed":
+                    return ready.embedder.embed([str(text) for text in args["texts"]], job)
+            return self._count(ready, args)
         finally:
             ready.model.job = None
 
@@ -71,7 +80,7 @@ class LlamaWorker:
         model = LoadedModel(args, job)
         model.job = None
         cache = KvCache(model)
-        self._ready = _Ready(model, Prompts(model), cache, Generation(model, cache))
+        self._ready = _Ready(model, Prompts(model), cache, Generation(model, cache), Embedder(model))
         return {
             "context_length": model.n_ctx,
             "trained_context_length": model.trained_context,
@@ -90,6 +99,7 @@ class LlamaWorker:
 
     def _reply(self, ready: _Ready, args: dict[str, Any], job: Job) -> dict[str, object]:
         began = time.perf_counter()
+        ready.embedder.free()  # one of the two contexts works; the other's memory may be wanted
         return ready.generation.reply(ready.prompts.start_of(args), args, job, began)
 
     def _count(self, ready: _Ready, args: dict[str, Any]) -> dict[str, object]:

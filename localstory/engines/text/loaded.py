@@ -58,7 +58,7 @@ class LoadedModel:
         self.context: Any = None
         self._piece_of: dict[int, bytes] = {}
         # ctypes callbacks must outlive their use.
-        self._abort_callback = L.ggml_abort_callback(lambda _data: self.job is not None and self.job.cancelled)
+        self.abort_callback = L.ggml_abort_callback(lambda _data: self.job is not None and self.job.cancelled)
         try:
             self._load(args, job)
         except BaseException:
@@ -94,8 +94,9 @@ class LoadedModel:
         self.n_ctx = min(int(args.get("context_length") or self.trained_context), self.trained_context) or BATCH_TOKENS
         context_params = L.llama_context_default_params()
         set_context_params(L, context_params, args["context"] | {"n_ctx": self.n_ctx})
-        context_params.n_threads = context_params.n_threads_batch = max(1, int(args.get("threads") or 1))
-        context_params.abort_callback = self._abort_callback
+        self.threads = max(1, int(args.get("threads") or 1))
+        context_params.n_threads = context_params.n_threads_batch = self.threads
+        context_params.abort_callback = self.abort_callback
         context_params.no_perf = True
         self.context = L.llama_init_from_model(self.model, context_params)
         job.check()
@@ -122,6 +123,12 @@ class LoadedModel:
         if self.model:
             L.llama_model_free(self.model)
         self.context = self.model = None
+
+    def fact(self, name: str) -> str:
+        """A value of the file's header, as text; "" where it has none."""
+        buffer = ctypes.create_string_buffer(256)
+        length = L.llama_model_meta_val_str(self.model, name.encode(), buffer, 256)
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 

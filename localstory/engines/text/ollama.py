@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest
+from localstory.engines.base import Embeddings, EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest
 from localstory.engines.text.dialects import schema_of
+from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import (
     Capabilities,
     Lines,
@@ -51,6 +52,7 @@ DEFAULT_URL = "http://127.0.0.1:11434"
 ASKING = mark("An answer of Ollama")
 LISTING = mark("The list of models of Ollama")
 LOADING = mark("Loading a model in Ollama")
+EMBEDDING = mark("Texts to be made into vectors, to Ollama")
 _READING = mark("Reading the text")
 _SAMPLERS = (
     "temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_last_n", "repeat_penalty", "presence_penalty", "frequency_penalty",
@@ -277,6 +279,28 @@ class OllamaEngine:
         """A careful estimate, with what a template adds."""
         return careful_prompt_count(messages)
 
+    async def embed(self, texts: Sequence[str], report: OnProgress | None = None) -> Embeddings:
+        """Each text as a vector, by /api/embed. Raises BadRequest, PromptTooLong, NoSuchModel, ServerSaid, NetTrouble."""
+        check_texts(texts)
+        vectors: list[tuple[float, ...]] = []
+        tokens = 0
+        if texts:
+            await self._choose()
+        for part in in_parts(texts):
+            body: dict[str, Any] = {"model": self._model, "input": part, "truncate": False}
+            if self._keep_alive is not None:
+                body["keep_alive"] = self._keep_alive
+            if self._num_ctx:
+                body["options"] = {"num_ctx": self._num_ctx}
+            counted = max(map(careful_count, part))
+            value = await self._ask("/api/embed", body, model=self._model, is_slow=True, purpose=EMBEDDING, counted=counted)
+            vectors += vectors_in(value.get("embeddings") if isinstance(value, dict) else None, len(part), self.host)
+            told = count_in(value, "prompt_eval_count")
+            tokens += told if told is not None else sum(map(careful_count, part))
+            if report is not None:
+                report(Progress(_READING, len(vectors), len(texts)))
+        return Embeddings(tuple(vectors), tokens, self._model)
+
     async def close(self) -> None:
         """Nothing stays open between requests; the model stays loaded as long as Ollama keeps it."""
 
@@ -298,16 +322,21 @@ class OllamaEngine:
             wanted = {self._model, f"{self._model}:latest"}
             self._allocated = next((one.context_length for one in loaded if one.name in wanted), None)
 
-    async def _ask(self, path: str, body: Mapping[str, Any] | None = None, *, model: str = "", is_slow: bool = False) -> Any:
+    async def _ask(
+        self, path: str, body: Mapping[str, Any] | None = None, *, model: str = "", is_slow: bool = False, purpose: str = "", counted: int = 0
+    ) -> Any:
         from localstory.net.live import QUICK, HttpRefusal, LivePatience, ask_json
 
         usual = LivePatience() if is_slow else QUICK
         patience = self._patience if self._patience is not None and self._patience.first_seconds < usual.first_seconds else usual
         root = urlsplit(self.base_url).path
         try:
-            return await ask_json(self._net, self.base_url, root + path, purpose=LOADING if is_slow else LISTING, body=body, key=self._key, patience=patience)
+            return await ask_json(
+                self._net, self.base_url, root + path, purpose=purpose or (LOADING if is_slow else LISTING), body=body, key=self._key, patience=patience
+            )
         except HttpRefusal as refusal:
-            raise refused(self.host, refusal.status, refusal.headers, refusal.body, model=model) from refusal
+            window = self._window if counted else None
+            raise refused(self.host, refusal.status, refusal.headers, refusal.body, model=model, counted=counted, context_length=window) from refusal
 
 
 def root_of(typed: str) -> str:

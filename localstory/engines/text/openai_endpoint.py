@@ -15,8 +15,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from localstory.engines.base import EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest, TokenChoice, TokenLogprob
+from localstory.engines.base import (
+    Embeddings,
+    EngineFacts,
+    Message,
+    OnProgress,
+    PromptTooLong,
+    Stream,
+    TextEvent,
+    TextPiece,
+    TextRequest,
+    TokenChoice,
+    TokenLogprob,
+)
 from localstory.engines.text.dialects import LLAMA_SERVER, OPENAI, Dialect, request_fields
+from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import (
     MOST_LINE_BYTES,
     Capabilities,
@@ -53,6 +66,7 @@ log = logging.getLogger(__name__)
 
 ASKING = mark("An answer of a text server")
 LISTING = mark("The list of models of a text server")
+EMBEDDING = mark("Texts to be made into vectors, to a text server")
 _READING = mark("Reading the text")
 _AFTER_END_SECONDS = 2.0
 """What a server may take, after it said why it ended, to say how many tokens it were."""
@@ -210,6 +224,28 @@ class OpenAIEndpoint:
             raise BadAnswer(self.host, mark("It is another list than agreed."))
         return len(tokens)
 
+    async def embed(self, texts: Sequence[str], report: OnProgress | None = None) -> Embeddings:
+        """Each text as a vector, by the server's /v1/embeddings. Raises BadRequest, PromptTooLong, NoSuchModel, ServerSaid, NetTrouble."""
+        check_texts(texts)
+        vectors: list[tuple[float, ...]] = []
+        tokens = 0
+        if texts:
+            await self._look()
+        for part in in_parts(texts):
+            body = {"model": self._model, "input": part, "encoding_format": "float"}
+            value = await self._ask("/embeddings", body, is_slow=True, purpose=EMBEDDING, counted=max(map(careful_count, part)))
+            rows = value.get("data") if isinstance(value, dict) else None
+            if isinstance(value, dict) and rows is None and value.get("error"):  # LM Studio answers so, with 200, what it doesn't know
+                raise ServerSaid(self.host, said_in(value))
+            if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("index"), int) for row in rows):
+                raise BadAnswer(self.host, mark("It is another list than agreed."))
+            vectors += vectors_in([row.get("embedding") for row in sorted(rows, key=lambda row: int(row["index"]))], len(part), self.host)
+            told = count_in(value.get("usage"), "prompt_tokens")
+            tokens += told if told is not None else sum(map(careful_count, part))
+            if report is not None:
+                report(Progress(_READING, len(vectors), len(texts)))
+        return Embeddings(tuple(vectors), tokens, self._model)
+
     async def close(self) -> None:
         """Nothing stays open between requests."""
 
@@ -235,7 +271,16 @@ class OpenAIEndpoint:
                 told = count_in(props.get("default_generation_settings"), "n_ctx")
                 self._context_length = self._context_length or told
 
-    async def _ask(self, path: str, body: Mapping[str, Any] | None = None, *, at_root: bool = False, is_slow: bool = False) -> Any:
+    async def _ask(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        at_root: bool = False,
+        is_slow: bool = False,
+        purpose: str = LISTING,
+        counted: int = 0,
+    ) -> Any:
         from localstory.net.live import QUICK, HttpRefusal, LivePatience, ask_json
 
         root = urlsplit(self.base_url).path
@@ -243,10 +288,11 @@ class OpenAIEndpoint:
         usual = LivePatience() if is_slow else QUICK
         own = self._patience if self._patience is not None and self._patience.first_seconds < usual.first_seconds else usual
         try:
-            return await ask_json(self._net, self.base_url, root + path, purpose=LISTING, body=body, key=self._key, patience=own)
+            return await ask_json(self._net, self.base_url, root + path, purpose=purpose, body=body, key=self._key, patience=own)
         except HttpRefusal as refusal:
             model = str(body.get("model", "")) if body else ""
-            raise refused(self.host, refusal.status, refusal.headers, refusal.body, model=model) from refusal
+            window = self._context_length if counted else None
+            raise refused(self.host, refusal.status, refusal.headers, refusal.body, model=model, counted=counted, context_length=window) from refusal
 
 
 async def _library() -> Any:
