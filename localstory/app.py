@@ -20,6 +20,7 @@ from localstory.engines.text.devices import machine_now
 from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.fit.budget import budget_of
+from localstory.fit.build import PORTABLE, EngineBuild
 from localstory.fit.check import cards_of
 from localstory.fit.estimate import formula_need
 from localstory.fit.records import Measurement, Records, model_key, settings_key
@@ -96,6 +97,20 @@ class App:
         else:
             self.change_settings(replace(self.settings, engine_packs=self.settings.engine_packs | {str(model.absolute()): name}))
 
+    def engine_build(self, model: Path | None) -> EngineBuild:
+        """What the fit check speaks for: the build that will run the model in this file, or any that is not here yet.
+        Raises NoSuchPack, PackRefused: then the portable build will."""
+        pack = chosen_pack(self.home.engines, self.settings, model)
+        return EngineBuild(pack.name, pack.folder, pack.system_info) if pack is not None else PORTABLE
+
+    def _build(self, name: str) -> EngineBuild:
+        """The build of this name, if it is still here."""
+        try:
+            pack = open_pack(self.home.engines, name) if name else None
+        except CannotContinue:
+            return EngineBuild(name)
+        return EngineBuild(pack.name, pack.folder, pack.system_info) if pack is not None else PORTABLE
+
     def remove_pack(self, name: str) -> None:
         """Take an engine pack away; what ran on it runs on the portable build again. Raises NoSuchPack, FileTrouble."""
         remove_pack(self.home.engines, name)
@@ -145,14 +160,15 @@ class App:
         """A load or reply has ended: keep what it took, beside what we would have said."""
         try:
             key, figures = model_key(seen.header), dict(seen.figures)
+            build = self._build(seen.placement.engine)
             if seen.kind == "reply" and self._machine is not None:
-                shape = shape_of(seen.header)
-                cards = cards_of(seen.placement, budget_of(self._machine))
-                told = speed(seen.header, shape, seen.params, seen.placement, self._machine, cards, tokens_in_cache=int(figures["tokens_in_cache"]))
+                shape, machine = shape_of(seen.header), build.on(self._machine)
+                cards = cards_of(seen.placement, budget_of(machine))
+                told = speed(seen.header, shape, seen.params, seen.placement, machine, cards, tokens_in_cache=int(figures["tokens_in_cache"]))
                 if told.confidence != "guessed":  # a correction of a guess would be taken for one of a figure
                     figures["predicted_tps"] = told.middle_tps
             if seen.kind == "load":
-                features = self._machine.cpu.features if self._machine is not None else None
+                features = build.features(self._machine.cpu.features) if self._machine is not None else None
                 need = formula_need(seen.header, shape_of(seen.header), seen.params, seen.placement, features=features)
                 # Without the engine's own overhead: its log, which the measured figures are read from, doesn't tell it.
                 figures["predicted_bytes"] = need.total_bytes - need.overhead_bytes

@@ -13,8 +13,11 @@ from localstory.errors import BadRequest, CannotContinue
 from localstory.words import _, duration, mark, ngettext, number, size, tell
 
 if TYPE_CHECKING:
+    from localstory.app import App
+    from localstory.fit.build import EngineBuild
     from localstory.fit.context_params import LoadSettings
     from localstory.fit.report import FitReport
+    from localstory.models.targets import FitTarget
 
 SUMMARY = mark("say whether a model runs here and how well, before it is downloaded")
 
@@ -55,6 +58,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     """The object of DESIGN.md's table for one file; {"model", "bytes_read", "fits": [...], "refused": [...]} for a repository."""
     from localstory.app import open_app
     from localstory.events import Progress
+    from localstory.fit.build import PORTABLE
     from localstory.fit.check import FitCheck
     from localstory.hardware.saved import read_machine
 
@@ -80,9 +84,11 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             many = len(found.subjects) > 1
             try:
                 for subject, target in zip(found.subjects, found.targets, strict=True):
+                    build = _build(app, target, screen) if another is None else PORTABLE
                     ask = partial(
-                        check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress, one_of_many=many
-                    )
+                        check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress, one_of_many=many,
+                        build=build,
+                    )  # fmt: skip
                     try:
                         report = await ask(siblings=found.subjects)
                     except CannotContinue as trouble:
@@ -112,6 +118,18 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         screen.say(f"{title}: {told.title}. {told.detail}")
         rows.append({"name": title, "error": {"code": trouble.code, "title": told.title, "detail": told.detail, "hint": told.hint}})
     return {"model": options.model, "bytes_read": bytes_read, "fits": [report.as_json() for report in reports], "refused": rows}
+
+
+def _build(app: App, target: FitTarget, screen: Screen) -> EngineBuild:
+    """The build of the engine that will run it; a pack that can't is told, and the portable build is spoken for."""
+    from localstory.fit.build import PORTABLE
+
+    try:
+        return app.engine_build(target.paths[0] if target.paths else None)
+    except CannotContinue as trouble:
+        told = tell(trouble)
+        screen.note(f"{told.title}. {told.detail} " + _("Until that is mended, the portable build runs instead."))
+        return PORTABLE
 
 
 def settings_of(options: argparse.Namespace) -> LoadSettings:
@@ -173,6 +191,8 @@ def tell_report(report: FitReport, screen: Screen) -> None:
     lines = report.sum_lines()
     if report.need.graphics:
         lines += [(device.name, size(device.total_bytes)) for device in report.need.devices]
+    if report.placement.engine:
+        lines.append((_("Engine pack"), report.placement.engine))
     lines.append((_("Figures"), _(_METHODS[report.need.method])))
     lines.append((_("Speed"), speed_words(report) if report.verdict.runs else "–"))
     if report.placement.gpu_layers:

@@ -19,7 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     """The object of DESIGN.md's table. Changes nothing, not even the home folder."""
     from localstory import paths
-    from localstory.engines.text.devices import ask_devices, installed_engine, kept_read_speed
+    from localstory.engines.packs import sound_packs
+    from localstory.engines.text.devices import ask_all, installed_engine, kept_read_speed
     from localstory.errors import CannotContinue
     from localstory.fit.overview import headline, overview
     from localstory.hardware.machine import join_engine
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         import asyncio
 
         try:
-            engine = asyncio.run(ask_devices())
+            engine = asyncio.run(ask_all(sound_packs(home.engines)))
         except CannotContinue as error:
             told = tell(error)
             screen.note("\n".join(part for part in (told.title, told.detail, told.hint) if part))

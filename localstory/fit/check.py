@@ -16,6 +16,7 @@ from localstory.errors import CannotContinue, mark
 from localstory.events import Progress
 from localstory.fit import place
 from localstory.fit.budget import Budget, budget_of
+from localstory.fit.build import PORTABLE, EngineBuild
 from localstory.fit.context_params import ContextParams, LoadSettings, context_params
 from localstory.fit.dry_run import DryRunner, EngineRefuses
 from localstory.fit.estimate import Placement, formula_need
@@ -26,7 +27,6 @@ from localstory.fit.report import FitReport, Subject, Suggestion, SuggestionCode
 from localstory.fit.shape import ModelShape, shape_of
 from localstory.fit.speed import TOKENS_PER_WORD, Calibration, Speed, measured_speed, speed
 from localstory.fit.verdict import Verdict, verdict
-from localstory.fit.weights import shipped_features
 from localstory.hardware.machine import Gpu, Machine
 from localstory.words import language
 
@@ -59,13 +59,16 @@ def formula_report(
     reclaimable_bytes: int = 0,
     measured: Measured = nothing_measured,
     brief: bool = False,
+    build: EngineBuild = PORTABLE,
 ) -> FitReport:
     """The whole report by the closed formulas. Pure. Raises BadGguf when the header lacks what every model says.
 
     `siblings`: other quantisations of the same model, for suggestions; `brief` leaves out suggestions and the longest
     context (for tables of many).
     """
-    sum_ = _Sum(subject, machine, budget_of(machine, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=reclaimable_bytes), gpu_layers, measured)
+    machine = build.on(machine)
+    budget = budget_of(machine, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=reclaimable_bytes)
+    sum_ = _Sum(subject, machine, budget, gpu_layers, measured, build)
     report = sum_.report(settings)
     if brief:
         return report
@@ -75,18 +78,19 @@ def formula_report(
 class _Sum:
     """One subject on one machine; settings may vary."""
 
-    def __init__(self, subject: Subject, machine: Machine, budget: Budget, gpu_layers: int | None, measured: Measured) -> None:
-        self.subject, self.machine, self.budget = subject, machine, budget
+    def __init__(self, subject: Subject, machine: Machine, budget: Budget, gpu_layers: int | None, measured: Measured, build: EngineBuild) -> None:
+        self.subject, self.machine, self.budget, self.build = subject, machine, budget, build
         self.shape: ModelShape = shape_of(subject.header)
         self.gpu_layers = gpu_layers
         self.measured = measured
-        self._features = shipped_features(machine.cpu.features)
+        self._features = build.features(machine.cpu.features)
 
     def need(self, params: ContextParams, placement: Placement) -> MemoryNeed:
         return formula_need(self.subject.header, self.shape, params, placement, features=self._features)
 
     def placement(self, params: ContextParams) -> Placement:
-        return place.best_placement(self.shape, self.budget, lambda one: self.need(params, one), gpu_layers=self.gpu_layers)
+        found = place.best_placement(self.shape, self.budget, lambda one: self.need(params, one), gpu_layers=self.gpu_layers)
+        return replace(found, engine=self.build.name) if self.build.name else found
 
     def cards(self, placement: Placement) -> tuple[Gpu, ...]:
         return cards_of(placement, self.budget)
@@ -181,7 +185,7 @@ def _suggestions(sum_: _Sum, report: FitReport, siblings: Sequence[Subject]) -> 
     same = [one for one in siblings if (one.header.architecture, one.header.parameters) == (sum_.subject.header.architecture, sum_.subject.header.parameters)]
     smaller = sorted((one for one in same if one.file_size_bytes < sum_.subject.file_size_bytes), key=lambda one: -one.file_size_bytes)
     for sibling in smaller:
-        other = _Sum(sibling, sum_.machine, sum_.budget, sum_.gpu_layers, sum_.measured)
+        other = _Sum(sibling, sum_.machine, sum_.budget, sum_.gpu_layers, sum_.measured, sum_.build)
         tried = try_("smaller_quantisation", settings, sum_.subject.quantisation_name, sibling.quantisation_name, other)
         if tried is not None and tried.solves:
             found[:] = [one for one in found if one.code != "smaller_quantisation" or one is tried]
@@ -214,12 +218,13 @@ class FitCheck:
 
     def __init__(self, records: Records | None = None, *, folder: Path | None = None) -> None:
         self._records = records
-        self._runner = DryRunner()
+        self._runners: dict[Path | None, DryRunner] = {}
         self._folder = folder
 
     async def close(self) -> None:
-        """End the child. Closing twice is harmless."""
-        await self._runner.close()
+        """End the children. Closing twice is harmless."""
+        for runner in self._runners.values():
+            await runner.close()
 
     async def report(
         self,
@@ -234,17 +239,20 @@ class FitCheck:
         reclaimable_bytes: int = 0,
         progress: Callable[[Progress], None] | None = None,
         one_of_many: bool = False,
+        build: EngineBuild = PORTABLE,
     ) -> FitReport:
         """The whole report. "auto" asks llama.cpp where it can and computes otherwise, saying why in `notes`.
 
+        `build`: which build of the engine will run it; that one is asked, and rehearses.
         `one_of_many`: for tables of a repository; llama.cpp is asked for the need alone, while the longest context and the
         savings of the suggestions stay computed (measured for 25 quantisations: 25 questions instead of 65).
         Raises BadGguf, EngineRefuses (this engine can't load such a model at all), NotExact, RehearsalRefused,
         RehearsalFailed.
         """
         measured: Measured = self._records if self._records is not None else nothing_measured
+        machine = build.on(machine)
         budget = budget_of(machine, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=reclaimable_bytes)
-        sum_ = _Sum(subject, machine, budget, gpu_layers, measured)
+        sum_ = _Sum(subject, machine, budget, gpu_layers, measured, build)
         report = sum_.report(settings)
         report = replace(report, max_context=sum_.max_context(settings), suggestions=_suggestions(sum_, report, siblings))
         if method == "formula":
@@ -290,7 +298,10 @@ class FitCheck:
 
     async def _ask(self, sum_: _Sum, params: ContextParams, placement: Placement) -> MemoryNeed:
         assert sum_.subject.stripped is not None
-        need = await self._runner.need(sum_.subject.stripped, params, placement, features=sum_.machine.cpu.features)
+        library = sum_.build.folder
+        if library not in self._runners:
+            self._runners[library] = DryRunner(library=library)
+        need = await self._runners[library].need(sum_.subject.stripped, params, placement, features=sum_.machine.cpu.features)
         return with_overhead(need, sum_.need(params, placement))
 
     async def _fits(self, sum_: _Sum, settings: LoadSettings, placement: Placement) -> bool:
@@ -304,8 +315,8 @@ class FitCheck:
         notes = report.notes
         if kept is None:
             refuse_if_too_large(report.need, report.budget)
-            features = shipped_features(sum_.machine.cpu.features)
-            seen = await rehearse(subject.stripped, params, placement, folder=self._folder, features=features, report=progress)
+            features, library = sum_.build.features(sum_.machine.cpu.features), sum_.build.folder
+            seen = await rehearse(subject.stripped, params, placement, folder=self._folder, features=features, library=library, report=progress)
             figures = {
                 "devices": [asdict(device) for device in seen.need.devices], "load_s": seen.load_s, "generate_tps": seen.generate_tps,
                 "prompt_tps": seen.prompt_tps, "tokens": seen.tokens, "tokens_in_cache": seen.tokens_in_cache,

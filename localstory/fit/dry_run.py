@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from localstory.children.host import Child, WorkFailed
 from localstory.children.last_words import ChildDied, ChildHung
 from localstory.errors import CannotContinue, NotInstalled, mark
+from localstory.fit.build import repacking_features
 from localstory.fit.context_params import ContextParams
 from localstory.fit.engine_log import EngineLog, memory_need, read_log
 from localstory.fit.estimate import ON_PROCESSOR, Placement
@@ -64,11 +65,12 @@ class DryRunner:
     """Owns the child, one for all calls; it starts at the first and again after a crash. Belongs to one asyncio loop.
 
     `jobs_folder`: where the stand-in files are made (a few blocks each); the system's temporary folder by default.
+    `library`: the folder of an engine pack, which is asked instead of the installed engine.
     """
 
-    def __init__(self, jobs_folder: Path | None = None) -> None:
+    def __init__(self, jobs_folder: Path | None = None, *, library: Path | None = None) -> None:
         # No `about`: a crash here says nothing about the next file, and the child is as good as new after it.
-        self._child = Child("dry_run", jobs_folder=jobs_folder)
+        self._child = Child("dry_run", jobs_folder=jobs_folder, library=library)
         self._turn = asyncio.Lock()
         self._loaded: tuple[int | None, str, Placement] | None = None
         self._load_log: list[str] = []
@@ -150,26 +152,6 @@ class DryRunner:
         except (TimeoutError, ChildHung) as error:
             raise NotPlanned(mark("It did not answer within {seconds} seconds."), seconds=round(seconds)) from error
         raise AssertionError("a child's work ends with done or an error")
-
-
-def repacking_features(system_info: str, features: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The instruction sets by which this engine keeps weights a second time: those it was built with, as the kernel names them.
-
-    A portable build leaves out what the processor could do (AVX-512, say). `features` are those of the processor that is
-    asked about; of one with none in common (an ARM machine, asked about here) they are taken as they are.
-    """
-    told = {word for word, value in re.findall(r"(\w+) = (\d+)", system_info) if value != "0"}
-    if "REPACK" not in told:
-        return ()
-    built = {ours for theirs, ours in _FEATURES.items() if theirs in told}
-    if features is None:
-        return tuple(sorted(built))
-    common = built & set(features)
-    return tuple(sorted(common)) if common else features
-
-
-_FEATURES = {"AVX2": "avx2", "AVX512": "avx512f", "DOTPROD": "asimddp", "MATMUL_INT8": "i8mm"}
-"""As ggml names them (ggml/src/ggml-cpu/ggml-cpu.cpp) -> as the kernel does."""
 
 
 def _in_words(failure: WorkFailed) -> CannotContinue:

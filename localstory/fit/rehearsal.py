@@ -94,16 +94,18 @@ async def rehearse(
     threads: int | None = None,
     features: tuple[str, ...] | None = None,
     seconds: float = SECONDS,
+    library: Path | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Rehearsed:
     """Load the stand-in in a child and run it for some seconds; call `refuse_if_too_large` first.
 
     `features`: what the engine's build uses of this processor (`weights.shipped_features`), for the repacked part.
+    `library`: the folder of an engine pack, which plays instead of the installed engine.
     `folder`: where the stand-in goes for that time (a few blocks; the system's own temporary place by default).
     Raises RehearsalFailed, NoSparseFiles, ChildDied, ChildHung. Cancelling ends the child within half a second.
     """
     place = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="rehearsal-", dir=folder))
-    child = Child("rehearsal")
+    child = Child("rehearsal", library=library)
     try:
         path = await asyncio.to_thread(write_stand_in, model, place)
         layers_all = model.header.whole(f"{model.header.architecture}.block_count") or 0

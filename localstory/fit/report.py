@@ -155,6 +155,7 @@ class FitReport:
             "method": need.method,
             "bytes_read": self.subject.bytes_read,
             "verdict": {"code": self.verdict.code, "level": self.verdict.level, "title": self.verdict.title(), "why": self.verdict.why()},
+            "engine_pack": self.placement.engine or None,
             "gpu_layers": self.gpu_layers,
             "processor_experts": self.placement.processor_experts,
             "context_length": self.params.n_ctx,

@@ -113,6 +113,8 @@ class EngineDevice:
     memory_total_bytes: int | None
     memory_free_bytes: int | None
     pci: str | None = None
+    pack: str = ""
+    """The engine pack that sees it; "" is the portable build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class InstalledEngine:
     version: str | None
     """None when it is not installed."""
     backends: tuple[str, ...] = ()
-    """What its build can use beside the processor: "cuda", "vulkan", …, from the libraries in its folder."""
+    """What its build, or an engine pack that is here, can use beside the processor: "cuda", "vulkan", …, from the libraries' names."""
     devices: tuple[EngineDevice, ...] | None = None
 
 
@@ -149,7 +151,7 @@ class Machine:
             gpus.append(asdict(gpu) | {"why_not": _(gpu.why_not) if gpu.why_not else None, "users": users})
         engine = None
         if self.engine is not None:
-            devices = None if self.engine.devices is None else [asdict(device) for device in self.engine.devices]
+            devices = None if self.engine.devices is None else [_as_json(device) for device in self.engine.devices]
             engine = {"name": self.engine.name, "version": self.engine.version, "devices": devices, "backends": list(self.engine.backends)}
         cpu = asdict(self.cpu)
         cpu["features"] = None if self.cpu.features is None else list(self.cpu.features)
@@ -183,6 +185,10 @@ class Machine:
         return _(found) if found else None
 
 
+def _as_json(device: EngineDevice) -> dict[str, Any]:
+    return {name: value for name, value in asdict(device).items() if name != "pack" or value}
+
+
 def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
     """The machine with its engine, and each graphics card with whether that engine can use it.
 
@@ -193,9 +199,12 @@ def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
     gpus, sources = [], dict(machine.sources)
     unclaimed = [device for device in engine.devices or () if device.kind in ("gpu", "igpu")]
     for index, gpu in enumerate(machine.gpus):
-        device = next((one for one in unclaimed if is_same(one, gpu)), None)
+        # Each engine pack may see the card; the first one's figures are shown.
+        theirs = [one for one in unclaimed if is_same(one, gpu)]
+        claimed = list({one.pack: one for one in reversed(theirs)}.values())[::-1]
+        device = claimed[0] if claimed else None
         if device is not None:
-            unclaimed.remove(device)
+            unclaimed = [one for one in unclaimed if one not in claimed]
             if gpu.vendor == "apple" and device.memory_total_bytes is not None:
                 # What macOS lends to graphics is only guessed from outside; Metal knows it to the byte.
                 gpu = replace(gpu, memory_total_bytes=None, memory_free_bytes=None)
@@ -206,10 +215,35 @@ def join_engine(machine: Machine, engine: InstalledEngine) -> Machine:
         else:
             why_not = gpu.why_not or _why_not(gpu, engine)
             gpus.append(replace(gpu, usable=False if why_not else gpu.usable, why_not=why_not))
+    packs_of: dict[int, set[str]] = {}
     for device in unclaimed:
+        known = next((index for index, packs in packs_of.items() if device.pack not in packs and is_same(device, gpus[index])), None)
+        if known is not None:
+            packs_of[known].add(device.pack)
+            continue
+        packs_of[len(gpus)] = {device.pack}
         sources[f"gpus.{len(gpus)}.memory_total_bytes"] = GGML
         gpus.append(_seen(Gpu(device.description or device.name, _vendor(device), _backend(device), pci=device.pci), device))
     return replace(machine, gpus=tuple(gpus), engine=engine, sources=tuple(sources.items()))
+
+
+def seen_by(machine: Machine, pack: str) -> Machine:
+    """The machine as one build of the engine sees it ("" is the portable one): cards that only others see are not usable."""
+    if machine.engine is None or not machine.engine.devices:
+        return machine
+    own = [device for device in machine.engine.devices if device.pack == pack and device.kind in ("gpu", "igpu")]
+    gpus = []
+    for gpu in machine.gpus:
+        device = next((one for one in own if is_same(one, gpu)), None)
+        if device is not None:
+            own.remove(device)
+            gpus.append(_seen(gpu, device))
+        elif gpu.usable:
+            gpus.append(replace(gpu, usable=False, why_not=mark("The engine that runs this model can't use it.")))
+        else:
+            gpus.append(gpu)
+    devices = tuple(device for device in machine.engine.devices if device.pack == pack)
+    return replace(machine, gpus=tuple(gpus), engine=replace(machine.engine, devices=devices))
 
 
 def _why_not(gpu: Gpu, engine: InstalledEngine) -> str | None:

@@ -132,6 +132,7 @@ def _device(untrusted: object, at: str) -> EngineDevice:
         told.count("memory_total_bytes"),
         told.count("memory_free_bytes"),
         told.text("pci"),
+        told.text("pack") or "",
     )
 
 

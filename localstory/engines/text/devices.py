@@ -7,14 +7,15 @@ import contextlib
 import json
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from localstory.children.host import Child, WorkFailed
 from localstory.children.library import PACKAGE, package_version
-from localstory.engines.packs import Pack, backends_of
+from localstory.engines.packs import Pack, backends_of, sound_packs
 from localstory.errors import CannotContinue, NotInstalled, mark
 from localstory.hardware.cores import worker_threads
 from localstory.hardware.machine import EngineDevice, InstalledEngine, Machine, join_engine
@@ -87,17 +88,32 @@ async def ask_build(library: Path | None, jobs_folder: Path | None = None) -> Bu
 
 
 async def ask_pack(pack: Pack) -> InstalledEngine:
-    """A pack with the devices it sees. Raises as `ask_build`."""
+    """A pack with the devices it sees, which bear its name. Raises as `ask_build`."""
     answer = await ask_build(pack.folder)
-    return InstalledEngine("llama_cpp", package_version(pack.folder), backends_of(pack.folder / PACKAGE), answer.devices)
+    devices = tuple(replace(device, pack=pack.name) for device in answer.devices)
+    return InstalledEngine("llama_cpp", package_version(pack.folder), backends_of(pack.folder / PACKAGE), devices)
+
+
+async def ask_all(packs: Iterable[Pack]) -> InstalledEngine:
+    """The installed engine with its devices and those of every pack; one that doesn't answer is left out. Raises as `ask_devices`."""
+    engine = await ask_devices()
+    for pack in packs:
+        try:
+            seen = await ask_pack(pack)
+        except (CannotContinue, TimeoutError) as trouble:
+            log.warning("the devices of the engine pack %s are not known: %s", pack.name, trouble)
+            continue
+        backends = tuple(dict.fromkeys((*engine.backends, *seen.backends)))
+        engine = replace(engine, backends=backends, devices=(*(engine.devices or ()), *(seen.devices or ())))
+    return engine
 
 
 async def machine_now(home: Home, *, again: bool = False, measure: bool = True) -> Machine:
     """This computer as the fit check wants it: with the speed of its memory, and what the engine can use of it.
 
     The memory's speed is measured once, which takes about a second, and kept in the cache for 30 days; `again` measures
-    anew, and without `measure` an unknown speed stays unknown. The engine is asked for its devices only when its build
-    could have any beside the processor.
+    anew, and without `measure` an unknown speed stays unknown. The engine and the packs that are here are asked for their
+    devices only when one of these builds could have any beside the processor.
     """
     machine = await asyncio.to_thread(probe, home.models)
     kept = home.cache / "memory-speed.json"
@@ -108,9 +124,10 @@ async def machine_now(home: Home, *, again: bool = False, measure: bool = True) 
         if rate is not None:
             await asyncio.to_thread(_keep_rate, kept, about, rate)
     engine = installed_engine()
-    if engine.backends:
+    graphic = [pack for pack in sound_packs(home.engines) if pack.backend != "cpu"]
+    if engine.backends or graphic:
         try:
-            engine = await ask_devices()
+            engine = await ask_all(graphic)
         except CannotContinue as trouble:
             log.warning("the engine's devices are not known: %s", trouble)
     return join_engine(machine.with_read_speed(rate), engine)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from localstory.fit.context_params import KV_TYPES, ContextParams
-from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned, repacking_features
+from localstory.fit.build import repacking_features
+from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned
 from localstory.fit.engine_log import MIB, memory_need, read_log
 from localstory.fit.estimate import GraphicsSlot, Placement
 from localstory.gguf.stripped import StrippedModel, strip, strip_files, strip_header, take_apart
@@ -176,6 +177,7 @@ def test_what_the_build_lacks_repacks_nothing() -> None:
     portable = "CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | LLAMAFILE = 1 | OPENMP = 1 | REPACK = 1 | "
     assert repacking_features(portable, ("avx", "avx2", "avx512f")) == ("avx2",)
     assert repacking_features(portable, None) == ("avx2",)
+    assert repacking_features(portable.replace("AVX2 = 1", "AVX2 = 0"), ("avx", "avx2")) == ()  # a build for old processors
     assert repacking_features(portable, ("asimddp", "i8mm")) == ("asimddp", "i8mm")  # a saved ARM machine, asked about here
     assert repacking_features(portable.replace("REPACK = 1", "REPACK = 0"), ("avx2",)) == ()
 
