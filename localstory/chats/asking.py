@@ -112,6 +112,13 @@ async def put_together(
     return assembled
 
 
+def counts_quickly(engine: TextEngine) -> bool:
+    """True when a chat can be counted without loading a model: it is loaded, or the engine estimates."""
+    if hasattr(engine, "process_id"):
+        return engine.process_id is not None and engine.describe().context_length is not None
+    return True
+
+
 def sendable(assembled: Assembled) -> Assembled:
     """The same when it can be sent. Raises PromptTooLong or ContextFull when it can't."""
     length = assembled.report.window.context_length or 0

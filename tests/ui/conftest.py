@@ -105,6 +105,16 @@ def quick_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localstory.engines.text.devices._measure_read", usual)
 
 
+@pytest.fixture(autouse=True)
+def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever runs on this machine, a window in a test finds no model server that the test did not give it."""
+
+    async def none(_net: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr("localstory.engines.text.discovery.find_servers", none)
+
+
 @pytest.fixture
 def opened(qtbot: QtBot, home: Path) -> Iterator[Opened]:
     made = Opened(qtbot, home)

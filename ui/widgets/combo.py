@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
+from collections.abc import Sequence
+from typing import cast
+
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import QComboBox
 
 
 class ComboBox(QComboBox):
     """With an arrow in the look's colour. The wheel scrolls the page, unless the keyboard is here."""
+
+    opening = Signal()
+    """The list is about to be shown."""
+
+    def showPopup(self) -> None:
+        self.opening.emit()
+        super().showPopup()
+
+    def show_groups(self, groups: Sequence[tuple[str, Sequence[tuple[str, object]]]], none: str = "") -> None:
+        """Show (group, [(words, value)]); a single group needs no heading. What was chosen stays chosen when it is still there."""
+        before = self.currentData()
+        self.blockSignals(True)
+        self.clear()
+        for title, entries in groups:
+            if len(groups) > 1:
+                self.addItem(title, None)
+                heading = cast(QStandardItemModel, self.model()).item(self.count() - 1)
+                heading.setEnabled(False)
+                font = heading.font()
+                font.setPixelSize(12)
+                heading.setFont(font)
+            for words, value in entries:
+                self.addItem(words, value)
+                self.setItemData(self.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+        if self.count() == 0:
+            self.addItem(none, None)
+        self.choose(before)
+        self.blockSignals(False)
+
+    def choose(self, value: object) -> None:
+        """Choose by value; the first that has one when it is not there."""
+        values = [self.itemData(at) for at in range(self.count())]
+        at = values.index(value) if value is not None and value in values else next((at for at, one in enumerate(values) if one is not None), 0)
+        self.setCurrentIndex(at)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

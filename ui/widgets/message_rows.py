@@ -21,6 +21,7 @@ class Kind(Enum):
     waiting = "waiting"
     trouble = "trouble"
     bar = "bar"
+    notice = "notice"
 
 
 class Entry:
@@ -81,7 +82,7 @@ class Bar(QWidget):
 
     def show_message(self, shown: Shown, words: ViewWords, icons: dict[str, QIcon]) -> None:
         """Be the bar of a message; does nothing when it already is."""
-        wanted = (shown.key, shown.place, shown.actions, shown.note, shown.mine, shown.speaker, id(words))
+        wanted = (shown.key, shown.place, shown.actions, shown.note, shown.note_tip, shown.mine, shown.speaker, id(words))
         if wanted == self._shown:
             return
         self._shown = wanted
@@ -105,7 +106,10 @@ class Bar(QWidget):
         if shown.note:
             if self.buttons:
                 self._row.addSpacing(8)
-            self._row.addWidget(label(shown.note, "small", wrap=False))
+            note = label(shown.note, "small", wrap=False)
+            note.setToolTip(shown.note_tip)
+            note.setAccessibleDescription(shown.note_tip)
+            self._row.addWidget(note)
         if not shown.mine:
             self._row.addStretch(1)
 

@@ -208,6 +208,8 @@ class MessageView(QAbstractScrollArea):
                 entry.rows[-1].live = True
         if shown.trouble is not None:
             entry.rows.append(Row(entry, Kind.trouble))
+        if shown.notices:
+            entry.rows.append(Row(entry, Kind.notice))
         if not shown.live or not entry.rows:
             entry.rows.append(Row(entry, Kind.bar))
         self._pad(entry)
@@ -231,6 +233,8 @@ class MessageView(QAbstractScrollArea):
             entry.rows = kept
             if shown.trouble is not None:
                 entry.rows.append(Row(entry, Kind.trouble))
+            if shown.notices:
+                entry.rows.append(Row(entry, Kind.notice))
             if not shown.live:
                 entry.rows.append(Row(entry, Kind.bar))
             self._pad(entry)
@@ -253,6 +257,8 @@ class MessageView(QAbstractScrollArea):
                 row.above, row.below = 2, 18
             elif row.kind is Kind.trouble:
                 row.above, row.below = 8, 8
+            elif row.kind is Kind.notice:
+                row.above, row.below = 6, 2
             elif row.kind is Kind.waiting or row.live:
                 row.below = 8
 
@@ -345,6 +351,8 @@ class MessageView(QAbstractScrollArea):
         row.width = column
         if isinstance(widget, TroubleCard):
             return widget.column.totalHeightForWidth(column)
+        if row.kind is Kind.notice and isinstance(widget, QLabel):
+            return max(20, widget.heightForWidth(column))
         if isinstance(widget, Bar):
             return max(28, widget.sizeHint().height())
         return max(24, int(widget.sizeHint().height()))
@@ -368,6 +376,11 @@ class MessageView(QAbstractScrollArea):
             card.pressed.connect(self._card_pressed)
             card.resized.connect(self._card_resized)
             return card
+        if row.kind is Kind.notice:
+            notice = label("\n".join(shown.notices), "warn", parent=self.viewport())
+            notice.setAccessibleName(f"{shown.speaker}: {notice.text()}")
+            notice.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            return notice
         waiting = label(shown.waiting, "quiet", parent=self.viewport())
         waiting.setAccessibleName(shown.speaker)
         return waiting

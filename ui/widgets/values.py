@@ -43,6 +43,10 @@ class Shown:
     waiting: str = ""
     """Why there are no words yet."""
     trouble: Trouble | None = None
+    note_tip: str = ""
+    """More about the note: what decided the text."""
+    notices: tuple[str, ...] = ()
+    """What a person should know of it, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,25 @@ class Bar:
     def scale(self) -> float:
         """What the whole width stands for: the larger of need and budget, never 0."""
         return max(self.amount, self.budget or 0.0, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A thin bar: parts of a whole, with a few words beside it."""
+
+    parts: tuple[BarPart, ...]
+    whole: float
+    """What the whole width stands for; what the parts leave of it is free."""
+    text: str
+    tip: str
+    description: str
+    """All of it in sentences, for screen readers."""
+    is_over: bool = False
+
+    @property
+    def scale(self) -> float:
+        """Never less than the parts, never 0."""
+        return max(self.whole, sum(part.amount for part in self.parts), 1e-9)
 
 
 def context_steps(least: int, most: int, exact: int | None = None) -> tuple[int, ...]:

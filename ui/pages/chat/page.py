@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from localstory.chats.service import Waiting, Wrote
 from localstory.chats.store import Chat
+from localstory.chats.summarising import SUMMARISING, Summarising
 from localstory.chats.tree import ChatId, MessageId, Tree
+from localstory.engines.base import TextEngine
 from localstory.errors import CannotContinue
 from localstory.events import Changed
-from localstory.models.library import TextModel
 from localstory.models.names import NoStarter
 from localstory.runtime import Job
 from localstory.words import _
 from ui import errors, looks
 from ui.desk import Desk, Page
 from ui.pages.chat import state
+from ui.pages.chat.account import Account
+from ui.pages.chat.choices import Choice
+from ui.pages.chat.chooser import Chooser
+from ui.pages.chat.links import open_link
 from ui.pages.chat.list_pane import ListPane
 from ui.pages.chat.side import ChatSide
 from ui.pages.chat.writing import WritingBox
@@ -44,9 +48,7 @@ class ChatPage(Page):
         self._chats = desk.app.chats
         self._chat: Chat | None = None
         self._all: list[Chat] = []
-        self._models: list[TextModel] | None = None
         self._waiting: dict[int, str] = {}
-        self._wanted_model = ""
         self._storing = False
         self._stored_for = 0
         self._tree = Tree(())
@@ -61,7 +63,7 @@ class ChatPage(Page):
         self._build()
         desk.bridge.heard.connect(self._heard)
         desk.settings_changed.connect(self._setting_changed)
-        self._load_models()
+        self.chooser.begin()
         self._reload()
 
     @property
@@ -125,6 +127,14 @@ class ChatPage(Page):
         self.box.stopped.connect(self.stop)
         self.box.model_chosen.connect(self._model_chosen)
         self.box.input.textChanged.connect(self._draft_timer.start)
+        self.chooser = Chooser(self, self.desk, self.box)
+        self.chooser.changed.connect(self._choice_changed)
+        self.chooser.troubled.connect(self._show_trouble)
+        self.account = Account(self, self.desk, self.chooser, self._shown, self._change_chat, self.place)
+        self.account.troubled.connect(self._show_trouble)
+        self.context = self.account.line
+        self.box.input.textChanged.connect(self.context.changed)
+        self._below.addWidget(self.context)
         self._below.addWidget(self.box)
         self._foot.addStretch(1)
         self._foot.addWidget(centred, 1000)
@@ -149,6 +159,15 @@ class ChatPage(Page):
             self.desk.model_state.emit(words)
             if self._chat is not None and event.chat_id == self._chat.id:
                 self.view.set_waiting(event.message_id, words)
+                is_summary = event.progress.stage == SUMMARISING
+                self.context.show_summarising(Summarising(event.chat_id, event.progress.share) if is_summary else None, blocks=True)
+        elif isinstance(event, Summarising):
+            if self._chat is not None and event.chat_id == self._chat.id:
+                self.context.show_summarising(event)
+        elif isinstance(event, Changed) and event.what == "servers":
+            self.chooser.show()
+        elif isinstance(event, Changed) and event.what == "summaries":
+            self.context.changed()
         elif isinstance(event, Changed) and event.what == "chats":
             self._reload()
 
@@ -156,9 +175,9 @@ class ChatPage(Page):
         if name == "enter_sends":
             self.box.set_enter_sends(self.desk.app.settings.enter_sends)
         elif name == "level":
-            self.panel.show_chat(self._chat, self._model(), self._last_made_of())
-        elif name == "model":
-            self._show_models()
+            self._show_side()
+        elif name in ("model", "servers", "look_for_servers"):
+            self.chooser.show()
 
     def _reload(self) -> None:
         """Read the chats again: a few milliseconds on the read-only connection."""
@@ -194,7 +213,10 @@ class ChatPage(Page):
         speed = made_of.get("timing", {}).get("tokens_per_second")
         if speed:
             self.desk.speed.emit(state.speed_words(speed))
-        self.panel.show_chat(chat, self._model(), made_of)
+        self.chooser.show_for(chat)
+        if not self.box.is_busy:
+            self.context.show_summarising(None)
+        self.context.changed()
 
     def _last_made_of(self) -> dict[str, Any]:
         if self._chat is None:
@@ -202,39 +224,32 @@ class ChatPage(Page):
         path = self._tree.path(self._chat.tip_id)
         return next((message.made_of for message in reversed(path) if message.made_of.get("usage")), {})
 
-    # -- models --------------------------------------------------------------------------------------------------------
+    # -- who writes, and what it is sent -----------------------------------------------------------------------------------
 
-    def _load_models(self) -> None:
-        async def work(_job: Job[list[TextModel]]) -> list[TextModel]:
-            return await asyncio.to_thread(self.desk.app.text_models)
+    def _choice_changed(self) -> None:
+        chosen = self.chooser.chosen
+        elsewhere = chosen is not None and chosen.is_elsewhere
+        here = _("The words stay on this computer. Every message is kept the moment you send it.")
+        self._promise.setText(_("What you write goes to {server}.").format(server=chosen.group) if elsewhere and chosen is not None else here)
+        self._show_side()
+        self.context.changed()
 
-        self.desk.bridge.start("", work, on_end=self._models_loaded)
-
-    def _models_loaded(self, job: Job[list[TextModel]]) -> None:
-        self._models = job.result or []
-        if job.error is not None:
-            self._show_trouble(job.error)
-        self._show_models()
-
-    def _show_models(self) -> None:
-        if self._models is None:
-            return
-        self.box.set_models(self._models, self._model())
-        self.panel.show_chat(self._chat, self._model(), self._last_made_of())
-
-    def _model(self) -> TextModel | None:
-        wanted = [self._wanted_model, self._chat.model if self._chat else "", self.desk.app.settings.model]
-        return state.choose_model(self._models or [], wanted)
+    def _show_side(self) -> None:
+        self.panel.show_chat(self._chat, self.chooser.chosen, self._last_made_of())
 
     def _model_title(self) -> str:
-        model = self._model()
-        return model.title if model is not None else ""
+        chosen = self.chooser.chosen
+        return chosen.title if chosen is not None else ""
 
-    def _model_chosen(self, path: str) -> None:
-        self._wanted_model = path
+    def _model_chosen(self, key: tuple[str, str, str]) -> None:
+        self.chooser.wanted = key
         if self._chat is not None:
-            self._change_chat({"model": path})
-        self.panel.show_chat(self._chat, self._model(), self._last_made_of())
+            self._change_chat(dict(zip(("engine", "server", "model"), key, strict=True)))
+        self.chooser.show()
+        self.context.forget()
+
+    def _shown(self) -> tuple[Chat | None, str, dict[str, Any]]:
+        return self._chat, self.box.input.toPlainText(), self._last_made_of()
 
     # -- going about ---------------------------------------------------------------------------------------------------
 
@@ -245,8 +260,8 @@ class ChatPage(Page):
             self.open(what)
         elif isinstance(what, Path):
             self.new_chat()
-            self._wanted_model = str(what)
-            self._show_models()
+            self.chooser.wanted = ("", "", str(what))
+            self.chooser.show()
         if self.desk.app.chats.read_only_because is not None:
             self._show_trouble(self.desk.app.chats.read_only_because)
         self.focus_first()
@@ -297,16 +312,16 @@ class ChatPage(Page):
         self._hide_trouble()
         self._page_number += 1
         self._chat = chat
-        self._wanted_model = ""
+        self.chooser.wanted = None
         draft = chat.draft if chat is not None else ""
         self.box.input.blockSignals(True)
         self.box.input.setPlainText(draft)
         self.box.input.blockSignals(False)
         self.box.input.setPlainText(draft)
         self._draft_timer.stop()
-        self._show_models()
         self._show_list()
         self._show_chat()
+        self.context.forget()
         self.view.scroll_to_end()
         if self.place.isVisible():
             self.focus_first()
@@ -352,10 +367,10 @@ class ChatPage(Page):
         if self._storing:
             self._then.append(self.send)
             return
-        text, model = self.box.input.toPlainText(), self._model()
+        text, chosen = self.box.input.toPlainText(), self.chooser.chosen
         if not text.strip() or not self._chats.is_open or (self._chat is not None and self._chats.is_writing(self._chat.id)):
             return
-        if model is None:
+        if chosen is None:
             self._show_trouble(NoStarter())
             return
         self._draft_timer.stop()
@@ -373,19 +388,23 @@ class ChatPage(Page):
             if job.error is not None:
                 self._show_trouble(job.error)
             return
-        chat_id, model = job.result[0], self._model()
+        chat_id, chosen = job.result[0], self.chooser.chosen
         if self._stored_for == self._page_number:
             self._chat = self._chats.get(chat_id)
             self._reload()
             self.view.scroll_to_end()
-        if model is not None:
-            if self._wanted_model and self._stored_for == self._page_number:
-                self._change_chat({"model": self._wanted_model})
-            engine = self.desk.app.text_engine(model)
-            self._answer(lambda job: self._chats.reply(chat_id, engine, report=job.report))
+        if chosen is not None:
+            if self.chooser.wanted and self._stored_for == self._page_number:
+                self._change_chat(dict(zip(("engine", "server", "model"), self.chooser.wanted, strict=True)))
+            self._answer(chosen, lambda engine, job: self._chats.reply(chat_id, engine, report=job.report))
 
-    def _answer(self, work: Callable[[Job[Any]], Awaitable[Any]]) -> None:
-        self.desk.bridge.start(_("A reply from {model}").format(model=self._model_title()), work, on_end=self._answered)
+    def _answer(self, chosen: Choice, reply: Callable[[TextEngine, Job[Any]], Awaitable[Any]]) -> None:
+        open_engine = self.chooser.opener(chosen)
+
+        async def work(job: Job[Any]) -> Any:
+            return await reply(await open_engine(), job)
+
+        self.desk.bridge.start(_("A reply from {model}").format(model=chosen.title), work, on_end=self._answered)
         self.box.set_busy(True)
         self.view.scroll_to_end()
 
@@ -409,12 +428,33 @@ class ChatPage(Page):
 
     def again(self, key: int) -> None:
         """Another try at a reply, beside the old one."""
-        model = self._model()
-        if model is None:
+        chosen = self.chooser.chosen
+        if chosen is None:
             self._show_trouble(NoStarter())
         elif self._chat is not None and not self._chats.is_writing(self._chat.id):
-            engine = self.desk.app.text_engine(model)
-            self._answer(lambda job: self._chats.regenerate(MessageId(key), engine, report=job.report))
+            self._answer(chosen, lambda engine, job: self._chats.regenerate(MessageId(key), engine, report=job.report))
+
+    def _again_after(self, key: int, given: dict[str, Any]) -> None:
+        """Change the chat, then try a reply again."""
+        if self._chat is None or self._storing:
+            return
+        chat_id = self._chat.id
+
+        async def work(_job: Job[ChatId]) -> ChatId:
+            await self._chats.change(chat_id, **given)
+            return chat_id
+
+        self._then.append(lambda: self.again(key))
+        self._store(work, self._chat_made)
+
+    def _built_in(self, key: int) -> None:
+        """The chat's server is away: the built-in engine goes on."""
+        choice = self.chooser.built_in
+        if choice is None:
+            self._show_trouble(NoStarter())
+            return
+        self.chooser.wanted = None
+        self._again_after(key, dict(zip(("engine", "server", "model"), choice.key, strict=True)))
 
     def again_last(self) -> None:
         """Another try at the last reply."""
@@ -433,6 +473,10 @@ class ChatPage(Page):
             self._select_text(self.view.text_of(key))
         elif action == "again":
             self.again(key)
+        elif action == "built_in":
+            self._built_in(key)
+        elif action.startswith("when:") and self._chat is not None:
+            self._again_after(key, {"parameters": self._chat.parameters | {"when_full": action.removeprefix("when:")}})
 
     def _stepped(self, key: int, step: int) -> None:
         if self._chat is not None:
@@ -448,14 +492,7 @@ class ChatPage(Page):
         if safe is None:
             self.desk.say(_("This link is not opened: only web and mail addresses are."))
             return
-        box = QMessageBox(QMessageBox.Icon.Question, _("Open a link"), _("Open this address in your browser?"), parent=self.place)
-        box.setInformativeText(f"{state.host_of(safe)}\n\n{safe[:500]}")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        if box.exec() == QMessageBox.StandardButton.Open:
-            QDesktopServices.openUrl(QUrl(safe))
-        box.deleteLater()
+        open_link(safe, self.place)
 
     def _code_copied(self) -> None:
         self.desk.say(_("Copied"))

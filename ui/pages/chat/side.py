@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QPlainTextEdit, QScrollArea, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPlainTextEdit, QScrollArea, QSpinBox, QVBoxLayout, QWidget
 
 from localstory.chats.asking import DEFAULTS
 from localstory.chats.store import Chat
-from localstory.models.library import TextModel
 from localstory.words import _
 from ui.desk import Desk
 from ui.pages.chat import state
+from ui.pages.chat.choices import Choice
 from ui.widgets.cards import button, label
 
 
@@ -83,6 +83,8 @@ class ChatSide(QWidget):
         column.setSpacing(8)
         column.addWidget(label(_("How it writes"), "head"))
         self._spins: dict[str, QDoubleSpinBox | QSpinBox] = {}
+        self._labels: dict[str, QLabel] = {}
+        self._tips: dict[str, str] = {}
         for name, words, tip, lowest, highest, step in (
             ("temperature", _("Temperature"), _("0 always takes the likeliest word; higher is bolder."), 0.0, 2.0, 0.1),
             ("top_p", _("Top-p"), _("Leaves out the unlikeliest words."), 0.05, 1.0, 0.05),
@@ -90,7 +92,8 @@ class ChatSide(QWidget):
             ("max_tokens", _("Longest reply"), _("In tokens; a token is about three quarters of a word."), 16, 8192, 64),
         ):
             row = QHBoxLayout()
-            row.addWidget(label(words), 1)
+            self._labels[name], self._tips[name] = label(words), tip
+            row.addWidget(self._labels[name], 1)
             spin: QDoubleSpinBox | QSpinBox
             if isinstance(lowest, int) and isinstance(highest, int):
                 spin = QSpinBox()
@@ -113,11 +116,11 @@ class ChatSide(QWidget):
         reset.clicked.connect(self._reset)
         column.addWidget(reset, 0, Qt.AlignmentFlag.AlignLeft)
 
-    def show_chat(self, chat: Chat | None, model: TextModel | None, made_of: dict[str, Any]) -> None:
+    def show_chat(self, chat: Chat | None, choice: Choice | None, made_of: dict[str, Any]) -> None:
         """Show what belongs to a chat (None: a new one)."""
         self._filling = True
-        self._model.setText(model.title if model is not None else _("No model yet"))
-        _fill(self._facts, state.model_facts(model) if model is not None else [])
+        self._model.setText(choice.title if choice is not None else _("No model yet"))
+        _fill(self._facts, list(choice.facts) if choice is not None else [])
         prompt = chat.system_prompt if chat is not None else ""
         if self.prompt.toPlainText() != prompt and not self._timer.isActive():
             self.prompt.setPlainText(prompt)
@@ -127,6 +130,12 @@ class ChatSide(QWidget):
         for name, spin in self._spins.items():
             if not spin.hasFocus():
                 spin.setValue(chosen[name])
+            why = choice.why_not(name) if choice is not None and name != "max_tokens" else ""
+            spin.setEnabled(not why)
+            spin.setToolTip(why or self._tips[name])
+            spin.setAccessibleDescription(why)
+            self._labels[name].setEnabled(not why)
+            self._labels[name].setToolTip(why)
         level = self._desk.app.settings.level
         self._power.setVisible(level in ("power", "developer"))
         facts = state.reply_facts(made_of)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localstory.chats.kept import told, warnings_in
 from localstory.chats.store import Chat
 from localstory.chats.tree import ChatMessage, Tree
 from localstory.events import Progress
@@ -56,13 +57,74 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
         actions.append(MessageAction("again", _("Write again"), "again"))
     trouble = None
     if message.trouble is not None:
-        dead = message.trouble["code"] in ("child_died", "child_hung", "quarantined")
-        trouble = errors.kept_trouble(message.trouble, (("again", _("Load again") if dead else _("Try again")),))
+        trouble = errors.kept_trouble(message.trouble, _ways_out(message))
         actions = [action for action in actions if action.id != "again"]
     return Shown(
         key=message.id, text=message.text, mine=mine, speaker=speaker, note="" if mine else reply_note(message, is_last=is_last), actions=tuple(actions),
-        place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble,
+        place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble, notices=notices(message.made_of) if not live else (),
+        note_tip="" if mine or live else "\n".join(f"{what}: {value}" for what, value in made_with_facts(message.made_of)),
     )  # fmt: skip
+
+
+_SERVERS = ("ollama", "lmstudio", "llama_server", "koboldcpp", "openai")
+_ABOUT_THE_CHAT = ("prompt_too_long", "bad_request", "not_offered")
+
+
+def _ways_out(message: ChatMessage) -> tuple[tuple[str, str], ...]:
+    """The buttons of a failed reply's card, as (id, words)."""
+    code = str(message.trouble["code"]) if message.trouble else ""
+    if code in ("context_full", "context_ask"):
+        return (
+            ("when:summarise", _("Summarise the beginning")),
+            ("when:drop_oldest", _("Leave out the oldest")),
+            ("when:keep_middle_out", _("Leave out the middle")),
+        )
+    again = ("again", _("Load again") if code in ("child_died", "child_hung", "quarantined") else _("Try again"))
+    if message.engine in _SERVERS and code not in _ABOUT_THE_CHAT:
+        return (again, ("built_in", _("Use the built-in engine")))
+    return (again,)
+
+
+def notices(made_of: dict[str, Any]) -> tuple[str, ...]:
+    """What a person should know of a reply: what its server did otherwise than asked, and what could not be summarised."""
+    missing = made_of.get("context", {}).get("not_summarised")
+    said = [" ".join(part for part in (f"{told(missing).title}.", told(missing).detail) if part)] if missing else []
+    return (*warnings_in(made_of), *said)
+
+
+_MADE_WITH = {
+    "flash_attention": mark("Flash attention"),
+    "kv_type": mark("Type of the memory"),
+    "context_length": mark("Context"),
+    "threads": mark("Threads"),
+    "gpu_layers": mark("Layers on the graphics card"),
+    "lookup": mark("Guessed from the prompt"),
+    "draft_model": mark("Guessed by a small model"),
+    "pack": mark("Engine pack"),
+    "template": mark("Chat template"),
+}
+
+
+def made_with_facts(made_of: dict[str, Any]) -> list[tuple[str, str]]:
+    """What decided a reply's text besides the words, as (what, value): what the engine told of itself, and the seed."""
+    facts = [(_(_MADE_WITH[name]) if name in _MADE_WITH else name.replace("_", " "), _value(value)) for name, value in made_of.get("made_with", {}).items()]
+    return [*facts, *([(_("Seed"), str(made_of["seed"]))] if "seed" in made_of else [])]
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return _("yes") if value else _("no")
+        case None | "" | [] | {}:
+            return "–"
+        case int() | float():
+            return number(value, 0 if float(value).is_integer() else 2)
+        case list() | tuple():
+            return ", ".join(_value(one) for one in value)
+        case dict():
+            return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+        case _:
+            return str(value)
 
 
 def reply_note(message: ChatMessage, *, is_last: bool) -> str:
@@ -144,7 +206,7 @@ def reply_facts(made_of: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if timing.get("tokens_per_second"):
         facts.append((_("Speed"), speed_words(timing["tokens_per_second"])))
-    return [*facts, (_("Seed"), str(made_of.get("seed", ""))), (_("Ended by"), _(_ENDINGS.get(made_of.get("stop_reason", ""), "–")))]
+    return [*facts, *made_with_facts(made_of), (_("Ended by"), _(_ENDINGS.get(made_of.get("stop_reason", ""), "–")))]
 
 
 def _seconds(seconds: float) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from localstory.models.library import TextModel
 from localstory.words import _
 from ui import theme
-from ui.widgets.cards import label
+from ui.pages.chat.choices import Choice
+from ui.widgets.cards import button, label
 from ui.widgets.combo import ComboBox
 from ui.widgets.growing_input import GrowingInput
 
@@ -20,12 +20,18 @@ class WritingBox(QFrame):
 
     sent = Signal()
     stopped = Signal()
-    model_chosen = Signal(str)
+    model_chosen = Signal(object)
+    """A `Choice.key`."""
+    look_wanted = Signal()
+    """Look for models and servers; comes when the list opens, too."""
+    memory_wanted = Signal(bool)
+    """Load the chosen model (True), or free its memory."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("writing")
-        self._busy = False
+        self._busy = self._moving = False
+        self._chosen: Choice | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 8, 8)
         column.setSpacing(4)
@@ -43,14 +49,28 @@ class WritingBox(QFrame):
         self.models.setProperty("kind", "plain")
         self.models.setAccessibleName(_("Model for the next reply"))
         self.models.setToolTip(_("Model for the next reply"))
-        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.setMinimumContentsLength(18)
+        self.models.setMaximumWidth(420)
         self.models.activated.connect(self._model_activated)
+        self.models.opening.connect(self.look_wanted)
+        self._choices: list[Choice] = []
+        self._look = QToolButton()
+        self._look.setIcon(theme.icon("again", theme.look().quiet, size=16))
+        self._look.setToolTip(_("Look for models and servers again"))
+        self._look.setAccessibleName(_("Look for models and servers again"))
+        self._look.clicked.connect(self.look_wanted)
+        self._memory = button("", "link")
+        self._memory.clicked.connect(self._memory_pressed)
+        self._memory.hide()
         self.hint = label("", "small", wrap=False)
         self.button = QToolButton()
         self.button.setProperty("kind", "send")
         self.button.setIconSize(theme.icon_size(20))
         self.button.clicked.connect(self._pressed)
         row.addWidget(self.models)
+        row.addWidget(self._look)
+        row.addWidget(self._memory)
         row.addStretch(1)
         row.addWidget(self.hint)
         row.addWidget(self.button)
@@ -62,22 +82,48 @@ class WritingBox(QFrame):
         self.input.enter_sends = enter_sends
         self.hint.setText(_("Enter sends, Shift+Enter is a new line") if enter_sends else _("Ctrl+Enter sends"))
 
-    def set_models(self, models: Sequence[TextModel], chosen: TextModel | None) -> None:
-        """The models to choose from."""
-        self.models.clear()
-        for model in models:
-            if model.usable:
-                self.models.addItem(model.title, str(model.path))
-        if self.models.count() == 0:
-            self.models.addItem(_("No model yet"), "")
+    def set_choices(self, choices: Sequence[Choice], chosen: Choice | None) -> None:
+        """Who can write, in groups, and who does."""
+        listed = [*choices, *([chosen] if chosen is not None and chosen.is_away else [])]
+        if listed != self._choices or self.models.count() == 0:
+            self._choices = listed
+            self.models.show_groups(_grouped(listed), none=_("No model yet"))
+        self._chosen = chosen
         if chosen is not None:
-            self.models.setCurrentIndex(max(0, self.models.findData(str(chosen.path))))
+            self.models.choose(chosen.key)
+        self.models.setToolTip(f"{chosen.group}\n{chosen.line}" if chosen is not None else _("Model for the next reply"))
+        self._show_memory()
         self._refresh()
+
+    def _show_memory(self) -> None:
+        chosen = self._chosen
+        loads = chosen is not None and chosen.can_load and not chosen.loaded
+        frees = chosen is not None and chosen.can_unload and bool(chosen.loaded)
+        self._memory.setVisible(loads or frees)
+        self._memory.setText(_("Load") if loads else _("Unload"))
+        title = chosen.title if chosen is not None else ""
+        self._memory.setAccessibleName((_("Load {model} now") if loads else _("Free the memory of {model}")).format(model=title))
+        self._memory.setToolTip(self._memory.accessibleName())
+        self._memory.setEnabled(not self._busy and not self._moving)
+
+    def set_moving(self, moving: bool) -> None:
+        """While a model is being loaded or unloaded."""
+        self._moving = moving
+        self._show_memory()
+
+    def _memory_pressed(self) -> None:
+        self.memory_wanted.emit(self._chosen is not None and not self._chosen.loaded)
 
     @property
     def model_path(self) -> str:
-        """The path of the chosen model; "" when there is none."""
-        return str(self.models.currentData() or "")
+        """The path of the chosen model, or a server's name for it; "" when there is none."""
+        key = self.models.currentData()
+        return str(key[2]) if key else ""
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a reply is written here."""
+        return self._busy
 
     def set_busy(self, busy: bool) -> None:
         """While a reply is written the button stops it."""
@@ -86,6 +132,7 @@ class WritingBox(QFrame):
         self.button.setIcon(theme.icon("stop" if busy else "send", theme.look().on_accent, stateful=True))
         self.button.setToolTip(words)
         self.button.setAccessibleName(words)
+        self._show_memory()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -102,7 +149,8 @@ class WritingBox(QFrame):
             self.sent.emit()
 
     def _model_activated(self) -> None:
-        self.model_chosen.emit(self.model_path)
+        if (key := self.models.currentData()) is not None:
+            self.model_chosen.emit(tuple(key))
 
     def _focus_changed(self, focused: bool) -> None:
         self.setProperty("focused", "true" if focused else "false")
@@ -116,3 +164,10 @@ class WritingBox(QFrame):
     def focus(self) -> None:
         """Put the keyboard here."""
         self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def _grouped(choices: Sequence[Choice]) -> list[tuple[str, list[tuple[str, tuple[str, str, str]]]]]:
+    groups: dict[str, list[tuple[str, tuple[str, str, str]]]] = {}
+    for one in choices:
+        groups.setdefault(one.group, []).append((one.line, one.key))
+    return list(groups.items())
