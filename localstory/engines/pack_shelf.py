@@ -36,6 +36,8 @@ _MOST_FILES = 5000
 _PIECE_BYTES = 1 << 20
 _LIBRARY = (".so", ".dylib", ".dll")
 _INCOMING = ".incoming.part"
+_BAD_ACCESS = frozenset({-7, -10, -11, 135, 138, 139, 0xC0000005, 0xC0000006})
+"""Bus error and segmentation fault, on Linux, macOS and Windows."""
 
 _Report = Callable[[Progress], None]
 _Files = Iterator[tuple[PurePosixPath, int, Callable[[], IO[bytes]]]]
@@ -121,6 +123,8 @@ async def _answer(pack: Pack) -> BuildAnswer:
     except NotInstalled as missing:
         raise PackRefused(pack.name, mark("It could not be loaded: {why}."), why=str(missing.values.get("why", ""))) from missing
     except (ChildDied, ChildHung, WorkFailed) as death:
+        if isinstance(death, ChildDied) and death.exit_code in _BAD_ACCESS:  # its usual words speak of a model's file
+            raise PackRefused(pack.name, mark("It crashed when it was asked for its devices: a file of it may be cut or damaged.")) from death
         raise PackRefused(pack.name, mark("It stopped when it was asked for its devices. {why}"), why=tell(death).detail) from death
     except TimeoutError as error:
         raise PackRefused(pack.name, mark("It did not answer when it was asked for its devices.")) from error

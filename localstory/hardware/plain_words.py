@@ -61,7 +61,9 @@ def in_plain_words(machine: Machine) -> list[Fact]:
         facts.append(Fact(_("Disk"), _("{size} free").format(size=size(machine.disk.free_bytes)), machine.disk.models_dir))
     if machine.engine is not None:
         version = machine.engine.version
-        facts.append(Fact(_("Text engine"), f"llama.cpp ({machine.engine.name} {version})" if version else _("not installed")))
+        packs = ", ".join(dict.fromkeys(device.pack for device in machine.engine.devices or () if device.pack))
+        also = _("With the engine packs: {names}").format(names=packs) if packs else ""
+        facts.append(Fact(_("Text engine"), f"llama.cpp ({machine.engine.name} {version})" if version else _("not installed"), also))
     return [fact for fact in facts if fact.value]
 
 
