@@ -7,7 +7,11 @@ from typing import cast
 
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QStandardItemModel, QWheelEvent
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QStyleOptionComboBox
+
+BETWEEN = "  ·  "
+"""In an entry of a group, between what it is called and what is said of it; only the first stands in the closed list."""
+_SHORT = Qt.ItemDataRole.UserRole + 1
 
 
 class ComboBox(QComboBox):
@@ -32,10 +36,12 @@ class ComboBox(QComboBox):
                 heading.setEnabled(False)
                 font = heading.font()
                 font.setPixelSize(12)
+                font.setBold(True)
                 heading.setFont(font)
             for words, value in entries:
                 self.addItem(words, value)
                 self.setItemData(self.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(self.count() - 1, words.split(BETWEEN)[0], _SHORT)
         if self.count() == 0:
             self.addItem(none, None)
         self.choose(before)
@@ -46,6 +52,11 @@ class ComboBox(QComboBox):
         values = [self.itemData(at) for at in range(self.count())]
         at = values.index(value) if value is not None and value in values else next((at for at, one in enumerate(values) if one is not None), 0)
         self.setCurrentIndex(at)
+
+    def initStyleOption(self, option: QStyleOptionComboBox) -> None:
+        super().initStyleOption(option)
+        short = self.currentData(_SHORT) or option.currentText
+        option.currentText = option.fontMetrics.elidedText(short, Qt.TextElideMode.ElideRight, max(24, self.width() - 36))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

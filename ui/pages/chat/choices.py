@@ -12,6 +12,9 @@ from localstory.models.servers import Server
 from localstory.words import _, number, size
 from ui.pages.chat import state
 
+BETWEEN = "  ·  "
+"""Between a model's name and what is said of it; as `widgets.combo` wants it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -42,7 +45,7 @@ class Choice:
     @property
     def line(self) -> str:
         """As it stands in the list."""
-        return f"{self.title}  ·  {self.note}" if self.note else self.title
+        return f"{self.title}{BETWEEN}{self.note}" if self.note else self.title
 
     def why_not(self, what: str) -> str:
         """Why it can't do this (a field of `Sampling`, or a feature), worded; "" when it can."""

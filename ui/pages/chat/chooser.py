@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from localstory.chats.store import Chat
 from localstory.engines.base import TextEngine
@@ -22,6 +22,9 @@ from ui.pages.chat.writing import WritingBox
 
 FRESH_SECONDS = 10.0
 """A look this young is not repeated when the list is only opened."""
+
+FIRST_LOOK_MS = 700
+"""After the start: what it imports must not hold up the first picture of the window."""
 
 OpenEngine = Callable[[], Awaitable[TextEngine]]
 
@@ -47,7 +50,7 @@ class Chooser(QObject):
     def begin(self) -> None:
         """The first look: the models of this computer, and the servers."""
         self._load_models()
-        self._look_for_servers()
+        QTimer.singleShot(FIRST_LOOK_MS, self, self._look_for_servers)
 
     def look(self) -> None:
         """Look again, unless that was just done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QTabBar, QVBoxLayout, QWidget
 
 from localstory.chats.service import Standing
@@ -30,7 +30,7 @@ class ContextDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(_("What the model is sent"))
-        self.resize(760, 620)
+        self.resize(780, 700)
         self._standing: Standing | None = None
         self._context: dict[str, Any] = {}
         self._summary: Summary | None = None
@@ -44,13 +44,14 @@ class ContextDialog(QDialog):
         self.tabs.addTab(_("The next request"))
         self.tabs.addTab(_("The last reply"))
         self.tabs.currentChanged.connect(self._show)
-        column.addWidget(self.tabs)
+        column.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignLeft)
         self._bars = MemoryBars(looks.bar_colours())
         column.addWidget(self._bars)
         self._none = label("", "quiet")
         column.addWidget(self._none)
         heads = [_(head) for head in context_state.HEADS]
         self.table = PlainTable(_("Everything that was considered"), heads, stretch=1, numbers=(2, 3))
+        self.table.setMinimumHeight(150)
         column.addWidget(self.table, 1)
         self._build_summary(column)
         self._build_policy(column)
@@ -85,7 +86,7 @@ class ContextDialog(QDialog):
         self.summary = QPlainTextEdit()
         self.summary.setAccessibleName(_("The summary of the beginning"))
         self.summary.setTabChangesFocus(True)
-        self.summary.setFixedHeight(96)
+        self.summary.setFixedHeight(84)
         self.summary.textChanged.connect(self._summary_edited)
         self._card.column.addWidget(self.summary)
         row = QHBoxLayout()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,14 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
     trouble = None
     if message.trouble is not None:
         trouble = errors.kept_trouble(message.trouble, _ways_out(message))
+        if message.engine in _SERVERS and message.trouble["code"] in _NOT_THERE:
+            server = _(_SERVERS[message.engine])
+            trouble = replace(
+                trouble,
+                title=_("{server} is not there").format(server=server),
+                detail=_("Nobody answers at its address; {model} can't write. Your words are kept.").format(model=message.model or server),
+                hint=_("Start {server} and try again, or go on with the built-in engine.").format(server=server),
+            )
         actions = [action for action in actions if action.id != "again"]
     return Shown(
         key=message.id, text=message.text, mine=mine, speaker=speaker, note="" if mine else reply_note(message, is_last=is_last), actions=tuple(actions),
@@ -66,7 +74,8 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
     )  # fmt: skip
 
 
-_SERVERS = ("ollama", "lmstudio", "llama_server", "koboldcpp", "openai")
+_SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "openai": mark("The server")}
+_NOT_THERE = ("no_connection", "host_not_found")
 _ABOUT_THE_CHAT = ("prompt_too_long", "bad_request", "not_offered")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from localstory.words import _
@@ -43,15 +44,15 @@ class WritingBox(QFrame):
         self.input.focused.connect(self._focus_changed)
         self.input.textChanged.connect(self._refresh)
         column.addWidget(self.input)
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         row.setSpacing(8)
         self.models = ComboBox()
         self.models.setProperty("kind", "plain")
         self.models.setAccessibleName(_("Model for the next reply"))
         self.models.setToolTip(_("Model for the next reply"))
         self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.models.setMinimumContentsLength(18)
-        self.models.setMaximumWidth(420)
+        self.models.setMinimumContentsLength(14)
+        self.models.setMaximumWidth(320)
         self.models.activated.connect(self._model_activated)
         self.models.opening.connect(self.look_wanted)
         self._choices: list[Choice] = []
@@ -81,6 +82,7 @@ class WritingBox(QFrame):
         """Say and do what Enter means."""
         self.input.enter_sends = enter_sends
         self.hint.setText(_("Enter sends, Shift+Enter is a new line") if enter_sends else _("Ctrl+Enter sends"))
+        self._make_room()
 
     def set_choices(self, choices: Sequence[Choice], chosen: Choice | None) -> None:
         """Who can write, in groups, and who does."""
@@ -105,6 +107,7 @@ class WritingBox(QFrame):
         self._memory.setAccessibleName((_("Load {model} now") if loads else _("Free the memory of {model}")).format(model=title))
         self._memory.setToolTip(self._memory.accessibleName())
         self._memory.setEnabled(not self._busy and not self._moving)
+        self._make_room()
 
     def set_moving(self, moving: bool) -> None:
         """While a model is being loaded or unloaded."""
@@ -137,6 +140,16 @@ class WritingBox(QFrame):
 
     def _refresh(self) -> None:
         self.button.setEnabled(self._busy or bool(self.input.toPlainText().strip()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """The hint gives way to the buttons."""
+        parts = (self.models, self._look, self.button, *((self._memory,) if not self._memory.isHidden() else ()))
+        taken = sum(part.sizeHint().width() + self._row.spacing() for part in parts) + 24
+        self.hint.setVisible(taken + self.hint.sizeHint().width() <= self.width())
 
     def _pressed(self) -> None:
         if self._busy:

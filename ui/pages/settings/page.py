@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from localstory.words import _
 from ui import theme
 from ui.desk import Desk, Page
 from ui.pages.settings import state
+from ui.pages.settings.servers import ServersCard
 from ui.widgets.cards import Card, button, label
 from ui.widgets.combo import ComboBox
+from ui.widgets.palette_score import fold
 from ui.widgets.scrolled import ScrolledColumn
 
 
@@ -33,6 +35,8 @@ class SettingsPage(Page):
             card = _SettingCard(desk, row)
             self._cards[row.name] = card
             scrolled.column.addWidget(card)
+        self.servers = ServersCard(desk)
+        scrolled.column.addWidget(self.servers)
         self._none = label(_("No setting has these words."), "quiet")
         self._none.hide()
         scrolled.column.addWidget(self._none)
@@ -45,6 +49,7 @@ class SettingsPage(Page):
         return _("Settings")
 
     def entered(self, _what: object = None) -> None:
+        self.servers.look_again()
         self.focus_first()
 
     def focus_first(self) -> None:
@@ -54,9 +59,13 @@ class SettingsPage(Page):
         names = {row.name for row in state.rows(self.desk.app.settings, query)}
         for name, card in self._cards.items():
             card.setVisible(name in names)
-        self._none.setVisible(not names)
+        has_servers = all(word in fold(" ".join(part.text() for part in self.servers.findChildren(QLabel))) for word in fold(query).split())
+        self.servers.setVisible(has_servers)
+        self._none.setVisible(not names and not has_servers)
 
-    def _changed(self, _name: str) -> None:
+    def _changed(self, name: str) -> None:
+        if name == "look_for_servers":
+            self.servers.look_again()
         for row in state.rows(self.desk.app.settings):
             self._cards[row.name].show_row(row)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localstory.models.servers import Server
 from localstory.settings import Settings
-from localstory.words import _
+from localstory.words import _, ngettext, number, tell
 from ui.widgets.palette_score import fold
 
 
@@ -39,6 +40,38 @@ class Row:
         return _("You chose this. Default: {default}.").format(default=self.words_for(self.default))
 
 
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """A model server in words."""
+
+    title: str
+    note: str
+    is_trouble: bool
+    key_words: str
+
+
+def server_row(server: Server) -> ServerRow:
+    """Who it is, where, and what it has or why it does not answer."""
+    name = f"{server.title} {server.version}".strip() if server.title != server.host else server.host
+    title = name if name == server.host else _("{server}, {host}").format(server=name, host=server.host)
+    key_words = _("Give a key") if server.needs_key else _("Forget the key")
+    if server.trouble is not None:
+        said = tell(server.trouble)
+        return ServerRow(title, " ".join(part for part in (f"{said.title}.", said.hint) if part), True, key_words)
+    if server.needs_key:
+        return ServerRow(title, _("It wants a key."), True, key_words)
+    count = len(server.models)
+    notes = [ngettext("{count} model", "{count} models", count).format(count=number(count))]
+    loaded = [model.title or model.name for model in server.models if model.loaded]
+    if loaded:
+        notes.append(_("loaded: {models}").format(models=", ".join(loaded)))
+    if server.is_elsewhere:
+        notes.append(_("on another computer"))
+    if server.has_key:
+        notes.append(_("with a key"))
+    return ServerRow(title, " · ".join(notes), False, key_words)
+
+
 def rows(settings: Settings, query: str = "") -> list[Row]:
     """Every setting whose words hold the query's words."""
     default = Settings()
@@ -59,6 +92,11 @@ def rows(settings: Settings, query: str = "") -> list[Row]:
             _("Enter key"),
             _("Shift+Enter is always a new line, Ctrl+Enter always sends."),
             ((True, _("Sends the message")), (False, _("Begins a new line"))),
+        ),
+        "look_for_servers": (
+            _("Look for servers on this computer"),
+            _("Asks the usual ports of Ollama, LM Studio and others on this computer whether somebody is there. Nothing leaves it."),
+            ((True, _("Yes")), (False, _("No"))),
         ),
     }
     every = [Row(name, *said, getattr(settings, name), getattr(default, name)) for name, said in choices.items()]
