@@ -184,6 +184,8 @@ class Bench:
         # Each prompt begins elsewhere in the passage, so that no cache knows it; a server may remember yesterday's.
         self._starts = itertools.cycle(random.SystemRandom().sample(range(len(self._words)), len(self._words)))
         self._words_per_token = 0.75
+        self._part = 1.0
+        """Tokens as the engine's replies count them / as `count_tokens` does."""
         self._done = 0
         self._steps = settings.runs * len(settings.depths) + (settings.runs + 1 if settings.branch_tokens else 0) + 2
 
@@ -193,7 +195,7 @@ class Bench:
         load_s = await self._loads() if settings.load else None
         counted = await self._engine.count_tokens(_PASSAGE)
         self._words_per_token = len(self._words) / max(1, counted)
-        await self._measure("", min(_WARM_TOKENS, settings.prompt_tokens), min(_WARM_TOKENS, settings.generate_tokens), mark("Warming up"))
+        await self._warm_up()
         before = self._rss()
         speeds = [await self._speed(depth) for depth in settings.depths]
         switch = await self._switch(speeds[0], notes) if settings.branch_tokens else None
@@ -215,6 +217,16 @@ class Bench:
                 seconds.append(reply.timing.load_s)
         self._done += 1
         return figure_of([value for value in seconds if value > 0])
+
+    async def _warm_up(self) -> None:
+        """Not measured. It also tells how far the counts of a server without a tokeniser, which are estimates, are off."""
+        settings = self._settings
+        page = await self._text(min(_WARM_TOKENS, settings.prompt_tokens))
+        request = TextRequest(prompt=page, max_tokens=min(_WARM_TOKENS, settings.generate_tokens), sampling=_SAMPLING, lookup=False, private=True)
+        reply = await self._reply(request, mark("Warming up"))
+        part = reply.usage.prompt_tokens / max(1, await self._engine.count_tokens(page))
+        if not 0.9 <= part <= 1.1 and 0.1 < part < 10:
+            self._part, self._words_per_token = part, self._words_per_token / part
 
     async def _speed(self, depth: int) -> SpeedAt:
         settings = self._settings
@@ -284,7 +296,7 @@ class Bench:
         start, count = next(self._starts), max(1, int(tokens * self._words_per_token))
         for _attempt in range(4):
             text = " ".join(self._words[(start + index) % len(self._words)] for index in range(count))
-            counted = await self._engine.count_tokens(text)
+            counted = round(await self._engine.count_tokens(text) * self._part)
             # Two tokens of room: for the beginning of the text, and for a space before the first word.
             if tokens - 2 - tokens // 50 <= counted <= tokens - 2 or count == 1:
                 break
