@@ -42,6 +42,9 @@ class Chooser(QObject):
         self._models: list[TextModel] | None = None
         self._chat: Chat | None = None
         self._looking = False
+        self._first_look = QTimer(self)
+        self._first_look.setSingleShot(True)
+        self._first_look.timeout.connect(self._look_for_servers)
         self.wanted: tuple[str, str, str] | None = None
         """Chosen for a chat that is not on the disk yet."""
         box.look_wanted.connect(self.look)
@@ -50,7 +53,11 @@ class Chooser(QObject):
     def begin(self) -> None:
         """The first look: the models of this computer, and the servers."""
         self._load_models()
-        QTimer.singleShot(FIRST_LOOK_MS, self, self._look_for_servers)
+        self._first_look.start(FIRST_LOOK_MS)
+
+    def end(self) -> None:
+        """The window closes or is built anew."""
+        self._first_look.stop()
 
     def look(self) -> None:
         """Look again, unless that was just done."""

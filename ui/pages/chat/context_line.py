@@ -77,6 +77,11 @@ class ContextLine(QWidget):
         """Something that is sent has changed, or may have."""
         self._timer.start()
 
+    def end(self) -> None:
+        """The window closes or is built anew."""
+        self._timer.stop()
+        self._again = False
+
     def forget(self) -> None:
         """Another chat is on the screen: the numbers of the last one must not stand there."""
         self.standing = None

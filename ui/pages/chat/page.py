@@ -270,6 +270,11 @@ class ChatPage(Page):
         self.box.focus()
 
     def left(self) -> None:
+        self.chooser.end()
+        self.context.end()
+        self._leave_draft()
+
+    def _leave_draft(self) -> None:
         if self._draft_timer.isActive():
             self._draft_timer.stop()
             self._keep_draft()
@@ -308,7 +313,7 @@ class ChatPage(Page):
         if self._storing:
             self._then.append(lambda: self._switch(chat))
             return
-        self.left()
+        self._leave_draft()
         self._hide_trouble()
         self._page_number += 1
         self._chat = chat
