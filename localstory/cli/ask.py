@@ -87,7 +87,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 
         reply = app.runtime.run(answer())
     screen.say()
-    warnings = [fill(warned.template, warned.values) for warned in getattr(reply, "warnings", ())]
+    warnings = [fill(warned.template, warned.values) for warned in reply.warnings]
     for warning in warnings:
         screen.say(warning)
     return {
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         "model": reply.model,
         "engine": reply.engine,
         "seed": reply.seed,
-        **({"warnings": warnings} if options.engine else {}),
+        **({"warnings": warnings} if warnings or options.engine else {}),
     }
 
 

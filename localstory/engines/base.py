@@ -246,6 +246,14 @@ StopReason: TypeAlias = Literal["end", "stop", "length", "context"]
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Something about a reply that a person should know, worded when shown (`words.fill`)."""
+
+    template: str
+    values: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The last event of a reply."""
 
@@ -265,6 +273,8 @@ class Reply:
     """What the model asks to be called; its words are not part of `text`."""
     made_with: dict[str, Any] = field(default_factory=dict)
     """Settings of the engine that decide which text comes out: kept with the reply, so that it can be explained."""
+    warnings: tuple[Warned, ...] = ()
+    """What was done otherwise than asked."""
 
 
 TextEvent: TypeAlias = Progress | TextPiece | Reply

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from localstory.engines.base import Message, PromptTooLong, Reply, Sampling, StopReason, TextPiece, TextRequest, Timing, TokenChoice, TokenLogprob, Usage
+from localstory.engines.base import (
+    Message,
+    PromptTooLong,
+    Reply,
+    Sampling,
+    StopReason,
+    TextPiece,
+    TextRequest,
+    Timing,
+    TokenChoice,
+    TokenLogprob,
+    Usage,
+    Warned,
+)
 from localstory.engines.text.reasoning import THINK
 from localstory.engines.text.streaming import Shown, Streamer
 from localstory.errors import BadRequest, CannotContinue, Word
@@ -65,18 +78,8 @@ class ServerModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """Something about a reply that a person should know, worded when shown (`words.fill`)."""
-
-    template: str
-    values: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class EndpointReply(Reply):
-    """A reply of a server, with what it did otherwise than asked."""
-
-    warnings: tuple[Warned, ...] = ()
+    """A reply of a server; its `warnings` are what the server did otherwise than asked."""
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import llama_cpp.llama_cpp as L
@@ -34,7 +35,7 @@ class Generation:
         """Give the samplers back."""
         self._samplers.free()
 
-    def _picker(self, args: dict[str, Any], prompt: list[int]) -> Picker:
+    def _picker(self, args: dict[str, Any], prompt: list[int], schema: str | None) -> Picker:
         bias: list[tuple[int, float]] = []
         for token, value in args["sampling"].get("logit_bias") or ():
             meant = [token] if isinstance(token, int) else self._loaded.tokenise(str(token), special=False)
@@ -44,8 +45,8 @@ class Generation:
                 bias.append((one, float(value)))
         grammar = None
         engine_log.clear()
-        if args.get("json_schema"):
-            grammar = from_schema(L, self._loaded.vocab, str(args["json_schema"]), engine_log)
+        if schema:
+            grammar = from_schema(L, self._loaded.vocab, schema, engine_log)
         elif args.get("grammar"):
             grammar = from_gbnf(L, self._loaded.vocab, str(args["grammar"]), engine_log)
         return self._samplers.picker(args["sampling"], bias, prompt, grammar)
@@ -62,7 +63,7 @@ class Generation:
         prompt = start.tokens
         if len(prompt) >= self._loaded.n_ctx:
             raise Refused("prompt_too_long", prompt_tokens=len(prompt), context_length=self._loaded.n_ctx)
-        picker = self._picker(args, prompt)  # before the evaluation: a broken grammar is told at once
+        picker = self._picker(args, prompt, start.json_schema or args.get("json_schema"))  # before the evaluation: a broken grammar is told at once
         banned = args["sampling"].get("banned_phrases") or []
         chooser = Backtracker(picker, self._holding(banned)) if banned else None
         try:
@@ -76,7 +77,9 @@ class Generation:
         self, args: dict[str, Any], job: Job, start: Start, picker: Picker, chooser: Backtracker | None, reused: int, began: float, prompt_s: float
     ) -> dict[str, object]:
         banned = args["sampling"].get("banned_phrases") or []
-        streamer = Streamer(args.get("stop") or [], marks=start.marks, in_thought=start.in_thought, banned=banned, before=start.before)
+        stops = [*(args.get("stop") or ()), *start.stops]
+        reader = start.reader  # takes calls of tools out of the words
+        streamer = Streamer(stops, marks=start.marks, in_thought=start.in_thought, banned=banned, before=start.before)
         prompt_tokens = len(start.tokens)
         room = self._loaded.n_ctx - prompt_tokens
         limit = min(int(args["max_tokens"]), room)
@@ -90,7 +93,10 @@ class Generation:
         def send(shown: list[Shown]) -> None:
             nonlocal sent
             for one in shown:
-                fields: dict[str, object] = {"text": one.text}
+                text = reader.feed(one.text) if reader is not None and one.kind == "answer" else one.text
+                if not text:
+                    continue
+                fields: dict[str, object] = {"text": text}
                 if one.kind != "answer":
                     fields["kind"] = one.kind
                 if alternatives:
@@ -120,7 +126,7 @@ class Generation:
             if L.llama_vocab_is_eog(self._loaded.vocab, token):
                 stop_reason = "end"
                 break
-            shown = streamer.feed(self._loaded.piece(token))
+            shown = streamer.feed(start.visible.get(token) or self._loaded.piece(token))
             if chooser is not None and streamer.go_back is not None:
                 self._take_back(streamer.go_back, chooser, written, start.tokens, job)
                 del logprobs[len(written) :], records[len(written) :]
@@ -136,9 +142,12 @@ class Generation:
                 self._cache.append(token)
         if not streamer.stopped:
             send(streamer.end())
+        if reader is not None and (rest := reader.end()):
+            job.piece(text=rest)
         generated = len(written)
         return {
-            "text": streamer.text,
+            "text": reader.text if reader is not None else streamer.text,
+            "tool_calls": [asdict(call) for call in reader.calls] if reader is not None else [],
             "reasoning": streamer.reasoning,
             "prompt_tokens": prompt_tokens,
             "reused_tokens": reused,
@@ -150,7 +159,8 @@ class Generation:
             "tokens_per_second": (generated - 1) / (last_at - first_at) if generated > 1 and last_at > first_at else None,
             "stop_reason": stop_reason,
             "mean_logprob": sum(logprobs) / generated if score and generated else None,
-            "notice": start.notice,
+            "notices": start.notices,
+            "made_with": dict(start.made_with),
         }
 
     def _record(self, logits: npt.NDArray[np.float32], token: int, score: bool, alternatives: int, logprobs: list[float], records: list[list[object]]) -> None:

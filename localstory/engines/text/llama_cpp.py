@@ -30,6 +30,7 @@ from localstory.engines.base import (
     TokenLogprob,
     Usage,
 )
+from localstory.engines.text.conversation import ToolsNotKnown, calls_in, check_tools, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
 from localstory.engines.text.logprobs import MOST_ALTERNATIVES
 from localstory.engines.text.samplers import check_sampling
@@ -173,6 +174,7 @@ class LlamaCppEngine:
                 "flash_attention": self._settings.flash_attention != "off",
                 "gpu_layers": self._placement.gpu_layers,
                 "engine_pack": self._pack.name if self._pack is not None else packs.BUILTIN,
+                "chat_template": self._loaded["template"] if self._loaded else None,
             },
         )
 
@@ -182,7 +184,7 @@ class LlamaCppEngine:
         seed = request.sampling.seed if request.sampling.seed is not None else secrets.randbits(32)
         args: dict[str, Any] = {
             "prompt": request.prompt,
-            "messages": [{"role": message.role, "content": message.text} for message in request.messages],
+            "messages": message_args(request.messages),
             "max_tokens": request.max_tokens,
             "sampling": asdict(request.sampling) | {"seed": seed},
             "stop": list(request.stop),
@@ -194,6 +196,7 @@ class LlamaCppEngine:
             "continue_last": request.continue_last,
             "thinking": request.thinking,
             "exact": request.sampling.seed is not None,
+            **tool_args(request.tools, request.tool_choice),
         }
         async with self._turn:
             async with contextlib.aclosing(self._load()) as loading:
@@ -221,7 +224,7 @@ class LlamaCppEngine:
 
     async def count_prompt(self, messages: Sequence[Message], report: OnProgress | None = None) -> int:
         """What `Usage.prompt_tokens` of a reply to these messages will be; loads the model if need be. Raises as `reply`."""
-        return (await self._count({"messages": [{"role": message.role, "content": message.text} for message in messages]}, report))[0]
+        return (await self._count({"messages": message_args(messages)}, report))[0]
 
     async def _count(self, args: dict[str, Any], report: OnProgress | None) -> list[int]:
         return [int(count) for count in (await self._result("count", args, report))["tokens"]]
@@ -359,8 +362,6 @@ class LlamaCppEngine:
         self._on_measured(Measured("reply", self._title, self._header, self._params, self._placed(), figures))
 
     def _ended(self, result: dict[str, Any], seed: int) -> Reply:
-        if result["notice"]:
-            log.warning("%s: %s; ChatML is used instead", self._title, result["notice"])
         self._tell_reply(result)
         return Reply(
             text=str(result["text"]),
@@ -372,7 +373,9 @@ class LlamaCppEngine:
             seed=seed,
             mean_logprob=result["mean_logprob"],
             reasoning=str(result["reasoning"]),
-            made_with=self._pack_facts(),
+            tool_calls=calls_in(result),
+            made_with=self._pack_facts() | result["made_with"],
+            warnings=warnings_of(result["notices"]),
         )
 
     def _pack_facts(self) -> dict[str, Any]:
@@ -415,6 +418,8 @@ class LlamaCppEngine:
                     token=values.get("token"),
                     tokens=values.get("tokens"),
                 )
+            case "no_tools":
+                return ToolsNotKnown(self._title)
             case "nothing_allowed":
                 return NothingAllowed()
             case "ranks_only":
@@ -461,6 +466,7 @@ def check_request(request: TextRequest) -> None:
         )
     if request.prefill and request.prompt is not None:
         raise BadRequest(title=mark("A prefill needs messages"), detail=mark("A text to go on with has its beginning already."))
+    check_tools(request)
     check_sampling(request.sampling)
 
 

@@ -21,7 +21,6 @@ from localstory.engines.text.generation import Generation
 from localstory.engines.text.kv_cache import KvCache
 from localstory.engines.text.loaded import LoadedModel, load_log, start_engine
 from localstory.engines.text.prompt_tokens import Prompts
-from localstory.engines.text.template import knows_thinking_switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +79,15 @@ class LlamaWorker:
         model = LoadedModel(args, job)
         model.job = None
         cache = KvCache(model)
-        self._ready = _Ready(model, Prompts(model), cache, Generation(model, cache), Embedder(model))
+        self._ready = _Ready(model, Prompts(model, args.get("template")), cache, Generation(model, cache), Embedder(model))
         return {
             "context_length": model.n_ctx,
             "trained_context_length": model.trained_context,
             "parameters": int(L.llama_model_n_params(model.model)),
             "load_s": model.load_s,
             "has_template": model.template is not None,
-            "thinking_switch": knows_thinking_switch(self._ready.prompts.template),
+            "thinking_switch": self._ready.prompts.can.thinking_switch,
+            "template": self._ready.prompts.facts(),
             "log": "".join(load_log)[-100_000:],
         }
 

@@ -158,6 +158,12 @@ class LoadedModel:
         """From now on this control token's piece is its name."""
         self._piece_of[token] = self.text_of(token).encode()
 
+    def meta(self, key: str) -> str:
+        """A text in the file's header; "" where it is missing or longer than 1,000 bytes."""
+        buffer = ctypes.create_string_buffer(1001)
+        length = L.llama_model_meta_val_str(self.model, key.encode(), buffer, 1001)
+        return buffer.value.decode("utf-8", "replace") if 0 <= length <= 1000 else ""
+
     def text_of(self, token: int) -> str:
         """The token's name in the vocabulary; "" for -1 (there is none)."""
         return (L.llama_vocab_get_text(self.vocab, token) or b"").decode("utf-8", "replace") if token >= 0 else ""

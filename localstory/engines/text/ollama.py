@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from localstory.engines.base import Embeddings, EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest
+from localstory.engines.base import Embeddings, EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest, Warned
 from localstory.engines.text.dialects import schema_of
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import (
@@ -22,7 +22,6 @@ from localstory.engines.text.endpoint import (
     Lines,
     ServerModel,
     ServerSaid,
-    Warned,
     Writing,
     careful_count,
     careful_prompt_count,

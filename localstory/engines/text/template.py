@@ -1,192 +1,182 @@
-"""Chat templates: a conversation becomes the text a model was trained on. Pure but for its clock; used in the child.
+"""Chat templates: a conversation becomes the text a model was trained on, each letter with its origin. Used in the child.
 
-What people wrote never meets the template's own text in one string that is tokenised: the template is rendered with
-placeholders, and the result is cut into scaffold (may hold control tokens) and content (may not).
+What people wrote is rendered as it is, and stays known as theirs (`foreign`): the template's own letters may become control
+tokens, theirs may not (`special_tokens`).
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import Any
 
 import jinja2
-import jinja2.ext
 import jinja2.meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from localstory.engines.text.foreign import LAST, QUESTION, SCAFFOLD, SYSTEM, WRITTEN, Foreign, origins_of, plain
+from localstory.engines.text.sandbox import TEMPLATE_LIMIT_CHARS, TIME_LIMIT_SECONDS, Sandbox, TemplateFailed
 
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-"""What most instruction-tuned models understand; used when a model brings no template or one that fails."""
+__all__ = ["Marked", "Part", "Template", "TemplateFailed", "knows_thinking_switch", "marked_messages", "tool_values"]
 
-_TEMPLATE_LIMIT_CHARS = 256 * 1024
-_OUTPUT_LIMIT_CHARS = 4 << 20
-_TIME_LIMIT_SECONDS = 2.0
-
-
-class TemplateFailed(Exception):
-    """The template has a mistake, refuses this conversation, or takes too long."""
-
-
-class _TooSlow(BaseException):
-    """Raised inside a running template from outside. A BaseException, so that no template machinery swallows it."""
+_sandbox = Sandbox()
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A run of text to tokenise: the template's own (`scaffold`, control tokens allowed) or a person's (not)."""
+    """A run of text of one origin (see `foreign`)."""
 
     text: str
-    scaffold: bool
+    origin: int
+
+    @property
+    def scaffold(self) -> bool:
+        """Whether it is the template's own."""
+        return self.origin == SCAFFOLD
 
 
-class _GenerationTags(jinja2.ext.Extension):
-    """`{% generation %}` marks the assistant's text for training; here it is passed through."""
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text and, one byte a letter, where it came from."""
 
-    tags = {"generation"}  # noqa: RUF012 - the base class declares it so
+    text: str
+    origins: bytes
 
-    def parse(self, parser: jinja2.parser.Parser) -> Any:
-        parser.stream.skip(1)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+    @staticmethod
+    def of(text: str, origin: int | None = None) -> Marked:
+        """A plain or a Foreign string; `origin` for all of it where given."""
+        return Marked(plain(text), origins_of(text) if origin is None else bytes((origin,)) * len(text))
 
+    def __add__(self, other: Marked) -> Marked:
+        return Marked(self.text + other.text, self.origins + other.origins)
 
-def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    def upto(self, end: int) -> Marked:
+        """The first `end` letters."""
+        return Marked(self.text[:end], self.origins[:end])
 
+    @property
+    def tail(self) -> str:
+        """The template's own letters at the end."""
+        return self.text[len(self.origins.rstrip(b"\0")) :]
 
-def _raise_exception(message: str) -> None:
-    raise jinja2.TemplateError(message)
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt Python code of this thread after `seconds`. A single long call into C is not interrupted."""
-    thread = threading.get_ident()
-    over = threading.Event()
-
-    def strike() -> None:
-        if not over.wait(seconds):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TooSlow))
-
-    watcher = threading.Thread(target=strike, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-        # If it struck while we left, take the pending blow back.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
+    @property
+    def parts(self) -> list[Part]:
+        """The text in runs of one origin."""
+        found, at = [], 0
+        for origin, letters in groupby(self.origins):
+            length = sum(1 for _letter in letters)
+            found.append(Part(self.text[at : at + length], origin))
+            at += length
+        return found
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTags, jinja2.ext.loopcontrols])
-    environment.filters["tojson"] = _tojson
-    return environment
+def marked_messages(messages: Sequence[Mapping[str, Any]], *, ends_in_reply: bool = False) -> list[dict[str, Any]]:
+    """Messages (role, content, tool_calls, tool_call_id, name) for a template, all that people wrote marked as theirs.
+
+    With `ends_in_reply` the last one is the assistant's and goes on. A tool call's `arguments` may be an object or a text.
+    """
+    last_user = max((number for number, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    marked = []
+    for number, message in enumerate(messages):
+        origin = SYSTEM if message["role"] == "system" else QUESTION if number == last_user else WRITTEN
+        if ends_in_reply and number == len(messages) - 1:
+            origin = LAST
+        one: dict[str, Any] = {"role": str(message["role"]), "content": Foreign(str(message.get("content") or ""), origin)}
+        if message.get("tool_calls"):
+            one["tool_calls"] = [
+                {
+                    "id": Foreign(call.get("id", "")),
+                    "type": "function",
+                    "function": {"name": Foreign(call["name"]), "arguments": foreign_value(call["arguments"])},
+                }
+                for call in message["tool_calls"]
+            ]
+        for name in ("tool_call_id", "name"):
+            if message.get(name):
+                one[name] = Foreign(str(message[name]))
+        marked.append(one)
+    return marked
+
+
+def foreign_value(value: Any) -> Any:
+    """The same value of JSON, every string in it marked as written by somebody, names too."""
+    match value:
+        case str():
+            return Foreign(value)
+        case Mapping():
+            return {Foreign(str(key)): foreign_value(one) for key, one in value.items()}
+        case list() | tuple():
+            return [foreign_value(one) for one in value]
+        case _:
+            return value
+
+
+def tool_values(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tools (name, description, parameters: a JSON schema as text) as templates expect them. Raises ValueError for a schema that is no object."""
+    made = []
+    for tool in tools:
+        schema = json.loads(tool["parameters"] or "{}")
+        if not isinstance(schema, dict):
+            raise ValueError(f"{tool['name']}: the schema of its arguments must be an object")
+        function = {
+            "name": Foreign(tool["name"]),
+            "description": Foreign(tool.get("description") or ""),
+            "parameters": foreign_value({"type": "object", "properties": {}} | schema),
+        }
+        made.append({"type": "function", "function": function})
+    return made
+
+
+class Template:
+    """One chat template with the model's own begin and end of text."""
+
+    def __init__(self, text: str, *, bos: str = "", eos: str = "") -> None:
+        self.text = text
+        self._bos, self._eos = bos, eos
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        extra: Mapping[str, object] | None = None,
+        add_generation_prompt: bool = True,
+        seconds: float = TIME_LIMIT_SECONDS,
+    ) -> Marked:
+        """The conversation (`marked_messages`) as text, ending where the assistant begins to speak. Raises TemplateFailed."""
+        values = {
+            **(extra or {}),
+            "messages": list(messages),
+            "add_generation_prompt": add_generation_prompt,
+            "bos_token": self._bos,
+            "eos_token": self._eos,
+            "tools": list(tools) or None,
+            "documents": None,
+            "builtin_tools": None,
+        }
+        size = sum(_size(message) for message in messages) + sum(_size(tool) for tool in tools)
+        return Marked.of(_sandbox.run(self.text, values, written_chars=size, seconds=seconds))
+
+
+def _size(value: Any) -> int:
+    match value:
+        case str():
+            return len(value)
+        case Mapping():
+            return sum(_size(key) + _size(one) for key, one in value.items())
+        case list() | tuple():
+            return sum(_size(one) for one in value)
+        case _:
+            return 8
 
 
 def knows_thinking_switch(template: str) -> bool:
     """Whether the template asks `enable_thinking`, or `thinking` as DeepSeek-V3.1 and Granite call it."""
-    if len(template) > _TEMPLATE_LIMIT_CHARS or "thinking" not in template:
+    if len(template) > TEMPLATE_LIMIT_CHARS or "thinking" not in template:
         return False
     try:
-        names = jinja2.meta.find_undeclared_variables(_environment().parse(template))
-    except (jinja2.TemplateError, RecursionError):
+        names = jinja2.meta.find_undeclared_variables(_sandbox.parse(template))
+    except (jinja2.TemplateError, RecursionError, ValueError):
         return False
     return not names.isdisjoint({"enable_thinking", "thinking"})
-
-
-def _render(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str, extra: Mapping[str, object]) -> str:
-    if len(template) > _TEMPLATE_LIMIT_CHARS:
-        raise TemplateFailed("the template is larger than 256 KiB")
-    environment = _environment()
-    try:
-        with _time_limit(_TIME_LIMIT_SECONDS):
-            pieces: list[str] = []
-            length = 0
-            values: dict[str, Any] = {
-                **extra,
-                "messages": [dict(message) for message in messages],
-                "add_generation_prompt": True,
-                "bos_token": bos,
-                "eos_token": eos,
-                "raise_exception": _raise_exception,
-                "strftime_now": lambda form: datetime.now().strftime(form),
-                "tools": None,
-                "documents": None,
-            }
-            for piece in environment.from_string(template).generate(values):
-                length += len(piece)
-                if length > _OUTPUT_LIMIT_CHARS:
-                    raise TemplateFailed("the template writes without end")
-                pieces.append(piece)
-            return "".join(pieces)
-    except _TooSlow:
-        raise TemplateFailed("the template takes too long") from None
-    except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError, MemoryError, ZeroDivisionError) as error:
-        raise TemplateFailed(str(error) or type(error).__name__) from error
-
-
-def render(template: str, messages: Sequence[Mapping[str, str]], *, bos: str, eos: str, extra: Mapping[str, object] | None = None) -> list[Part]:
-    """The conversation as parts to tokenise, ending where the assistant begins to speak. Raises TemplateFailed.
-
-    `messages` have `role` and `content`. A template that has no place for a system message gets it at the head of the
-    first user message. `extra`: variables that some templates know (`enable_thinking`).
-    """
-    try:
-        return _parts(template, messages, bos, eos, extra or {})
-    except TemplateFailed:
-        if not messages or messages[0]["role"] != "system":
-            raise
-        return _parts(template, _without_system(messages), bos, eos, extra or {})
-
-
-def _without_system(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    system, *rest = messages
-    for index, message in enumerate(rest):
-        if message["role"] == "user":
-            rest[index] = {"role": "user", "content": f"{system['content']}\n\n{message['content']}"}
-            return rest
-    return [{"role": "user", "content": system["content"]}, *rest]
-
-
-def _parts(template: str, messages: Sequence[Mapping[str, str]], bos: str, eos: str, extra: Mapping[str, object]) -> list[Part]:
-    # Private-use characters frame each placeholder; what people wrote keeps its own private-use characters, because
-    # only the rendering of the placeholders is searched.
-    marks = [f"\ue0f0{index}\ue0f1" for index in range(len(messages))]
-    skeleton = _render(template, [dict(message) | {"content": mark} for message, mark in zip(messages, marks, strict=True)], bos, eos, extra)
-    contents = [message["content"] for message in messages]
-    # Many templates trim what people wrote. The real rendering tells whether this one does.
-    try:
-        real = _render(template, messages, bos, eos, extra)
-    except TemplateFailed:
-        real = ""
-    trimmed = [content.strip() for content in contents]
-    if real and real == _fill(skeleton, marks, trimmed):
-        contents = trimmed
-    parts: list[Part] = []
-    rest = skeleton
-    for mark, content in zip(marks, contents, strict=True):
-        before, found, after = rest.partition(mark)
-        if not found:
-            continue  # the template leaves this message out (an old reasoning block, say)
-        parts += [Part(before, True), Part(content, False)]
-        rest = after
-    parts.append(Part(rest, True))
-    return [part for part in parts if part.text]
-
-
-def _fill(skeleton: str, marks: Sequence[str], contents: Sequence[str]) -> str:
-    for mark, content in zip(marks, contents, strict=True):
-        skeleton = skeleton.replace(mark, content)
-    return skeleton

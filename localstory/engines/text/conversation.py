@@ -1,0 +1,104 @@
+"""Messages and tools of a request on their way to the child, and what the child found about the template, on its way back. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from localstory.engines.base import Message, TextRequest, Tool, ToolCall, Warned
+from localstory.errors import BadRequest
+from localstory.words import mark
+
+MOST_TOOLS = 128
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST_SCHEMA_CHARS = 256 * 1024
+
+
+class ToolsNotKnown(BadRequest):
+    """Tools were offered to a model whose chat template has no place for them; nothing was evaluated."""
+
+    code = "not_offered"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            title=mark("“{model}” was not taught to use tools"),
+            detail=mark("Its chat template has no place for them."),
+            hint=mark("Choose a model that knows tools, or demand a call (tool_choice “required”): then a grammar holds it to the form."),
+            model=model,
+        )
+
+
+def check_tools(request: TextRequest) -> None:
+    """Refuse tools that make no sense. Raises BadRequest."""
+    for message in request.messages:
+        for call in message.tool_calls:
+            if not isinstance(_json(call.arguments), dict):
+                raise _bad(mark("The arguments of a call must be a JSON object: {name}."), name=call.name)
+    if not request.tools:
+        if request.tool_choice not in ("auto", "none"):
+            raise _bad(mark("There are no tools to choose from."))
+        return
+    names = [tool.name for tool in request.tools]
+    if len(names) > MOST_TOOLS:
+        raise _bad(mark("At most {most} tools can be offered."), most=MOST_TOOLS)
+    for tool in request.tools:
+        if not _NAME.fullmatch(tool.name) or tool.name in ("auto", "none", "required"):
+            raise _bad(mark("A tool's name has 1 to 64 letters of a-z, digits, “_”, “.” and “-”: {name}."), name=tool.name[:80])
+        if len(tool.parameters) > _MOST_SCHEMA_CHARS or not isinstance(_json(tool.parameters or "{}"), dict):
+            raise _bad(mark("The arguments of {name} are not described by a JSON schema."), name=tool.name)
+    if len(set(names)) < len(names):
+        raise _bad(mark("Two tools have the same name."))
+    if request.tool_choice not in ("auto", "none", "required", *names):
+        raise _bad(mark("There is no tool “{name}” among the tools."), name=request.tool_choice[:80])
+    if request.prompt is not None:
+        raise _bad(mark("Tools need messages, not a page to go on with."))
+    if request.tool_choice in ("required", *names) and (request.grammar or request.json_schema or request.prefill or request.continue_last):
+        raise _bad(mark("A reply that must be a call can't have another form or beginning."))
+
+
+def _bad(detail: str, **values: object) -> BadRequest:
+    return BadRequest(title=mark("These tools can't be offered"), detail=detail, hint="", **values)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def message_args(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages as the child and its templates take them."""
+    made = []
+    for message in messages:
+        one: dict[str, Any] = {"role": message.role, "content": message.text}
+        if message.tool_calls:
+            one["tool_calls"] = [asdict(call) for call in message.tool_calls]
+        if message.tool_call_id:
+            one["tool_call_id"] = message.tool_call_id
+        made.append(one)
+    return made
+
+
+def tool_args(tools: Sequence[Tool], choice: str) -> dict[str, Any]:
+    """The child's arguments about tools; none where there are none."""
+    return {"tools": [asdict(tool) for tool in tools], "tool_choice": choice} if tools else {}
+
+
+def calls_in(result: dict[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls in a reply of the child."""
+    return tuple(ToolCall(str(one["name"]), str(one["arguments"]), str(one["id"])) for one in result.get("tool_calls") or ())
+
+
+_NOTICES = {
+    "no_template": mark("This model brings no chat template: it is spoken to in the format “{format}”."),
+    "template_failed": mark("The model's own chat template can't be used ({reason}): it is spoken to in the format “{format}”."),
+}
+
+
+def warnings_of(notices: Iterable[Sequence[Any]]) -> tuple[Warned, ...]:
+    """What the child noticed, for people."""
+    return tuple(Warned(_NOTICES[code], dict(values)) for code, values in notices if code in _NOTICES)
