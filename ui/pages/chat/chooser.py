@@ -59,11 +59,11 @@ class Chooser(QObject):
         """The window closes or is built anew."""
         self._first_look.stop()
 
-    def look(self) -> None:
-        """Look again, unless that was just done."""
-        if self._models is not None:
-            self._load_models()
-        if time.monotonic() - self._desk.app.servers.looked_at > FRESH_SECONDS or self.sender() is not self._box:
+    def look(self, now: bool) -> None:
+        """Look again; without `now` only when the last look is some time ago."""
+        if now or time.monotonic() - self._desk.app.servers.looked_at > FRESH_SECONDS:
+            if self._models is not None:
+                self._load_models()
             self._look_for_servers()
 
     def _load_models(self) -> None:

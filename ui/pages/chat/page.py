@@ -18,6 +18,7 @@ from localstory.engines.base import TextEngine
 from localstory.errors import CannotContinue
 from localstory.events import Changed
 from localstory.models.names import NoStarter
+from localstory.net.errors import NetTrouble
 from localstory.runtime import Job
 from localstory.words import _
 from ui import errors, looks
@@ -419,6 +420,8 @@ class ChatPage(Page):
             self._show_trouble(job.error)
         elif job.error is not None and not isinstance(job.error, CannotContinue):
             errors.trouble(job.error)  # into the log; the card is in the chat
+        if isinstance(job.error, NetTrouble):
+            self.chooser.look(now=True)  # the list should not go on to name who is not there
         self._waiting.clear()
         self.desk.model_state.emit(
             _("The model is not loaded") if isinstance(job.error, CannotContinue) else _("{model} is loaded").format(model=self._model_title())

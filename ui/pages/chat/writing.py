@@ -23,8 +23,8 @@ class WritingBox(QFrame):
     stopped = Signal()
     model_chosen = Signal(object)
     """A `Choice.key`."""
-    look_wanted = Signal()
-    """Look for models and servers; comes when the list opens, too."""
+    look_wanted = Signal(bool)
+    """Look for models and servers: True when the person says so, False when the list opens."""
     memory_wanted = Signal(bool)
     """Load the chosen model (True), or free its memory."""
 
@@ -54,13 +54,13 @@ class WritingBox(QFrame):
         self.models.setMinimumContentsLength(14)
         self.models.setMaximumWidth(320)
         self.models.activated.connect(self._model_activated)
-        self.models.opening.connect(self.look_wanted)
+        self.models.opening.connect(self._list_opens)
         self._choices: list[Choice] = []
         self._look = QToolButton()
         self._look.setIcon(theme.icon("again", theme.look().quiet, size=16))
         self._look.setToolTip(_("Look for models and servers again"))
         self._look.setAccessibleName(_("Look for models and servers again"))
-        self._look.clicked.connect(self.look_wanted)
+        self._look.clicked.connect(self._look_pressed)
         self._memory = button("", "link")
         self._memory.clicked.connect(self._memory_pressed)
         self._memory.hide()
@@ -113,6 +113,12 @@ class WritingBox(QFrame):
         """While a model is being loaded or unloaded."""
         self._moving = moving
         self._show_memory()
+
+    def _list_opens(self) -> None:
+        self.look_wanted.emit(False)
+
+    def _look_pressed(self) -> None:
+        self.look_wanted.emit(True)
 
     def _memory_pressed(self) -> None:
         self.memory_wanted.emit(self._chosen is not None and not self._chosen.loaded)
