@@ -29,15 +29,17 @@ from localstory.fit.speed import speed
 from localstory.gguf.header import BadGguf
 from localstory.hardware.machine import Machine
 from localstory.keys import key_for
+from localstory.models.engine_view import window_at
 from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
-from localstory.models.servers import Servers, window_for
+from localstory.models.servers import Servers
 from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
 from localstory.runtime import Job, Runtime
 from localstory.settings import Settings, read_settings, write_settings
 
 if TYPE_CHECKING:
+    from localstory.engines.text.endpoint import ServerModel
     from localstory.engines.text.llama_cpp import Measured
 
 log = logging.getLogger(__name__)
@@ -129,10 +131,17 @@ class App:
         key = await asyncio.to_thread(key_for, url, named=named)
         known = self._server_engines.get((kind, url, model))
         if known is None or known[0] != key:
-            window = window_for(kind, server.model(model) if server is not None else None)
+            window = await self.server_window(kind, url, server.model(model) if server is not None else None, server.models if server is not None else ())
             known = key, open_server_engine(kind, url, model, key=key, context_length=window, net=self.net)
             self._server_engines[kind, url, model] = known
         return known[1]
+
+    async def server_window(self, kind: str, url: str, model: ServerModel | None, models: tuple[ServerModel, ...] = ()) -> int | None:
+        """The context length to ask of a server for one of its `models`, from our own fit check where it can tell; None leaves it to the
+        server. Reads the file that it would load, asks nothing of it."""
+        if kind == "ollama" and self._machine is None:
+            self._machine = await machine_now(self.home, measure=False)
+        return await window_at(kind, url, model, self._machine, self.home, models)
 
     # -- the machine, and what was measured on it -----------------------------------------------------------------------
 

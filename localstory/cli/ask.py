@@ -110,8 +110,16 @@ def server_engine(name: str, model: str, app: App) -> TextEngine:
 
     url, key = server_address(name)
     found = app.runtime.run(identify(app.net, url, key))
+    window = None
+    if found.kind == "ollama":
+        own = [one for one in found.models if not one.remote]
+        chosen = next((one for one in found.models if one.name in (model, f"{model}:latest")), None) if model else None
+        if not model:
+            chosen = next((one for one in own if one.loaded), next(iter(own), None))
+            model = chosen.name if chosen is not None else ""
+        window = app.runtime.run(app.server_window(found.kind, found.url, chosen, found.models))
     # A path that a person typed ("/v1", "/openai/api") is kept for servers that speak OpenAI's interface.
-    return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, net=app.net)
+    return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, context_length=window, net=app.net)
 
 
 def server_address(name: str) -> tuple[str, str]:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from localstory.app import App
     from localstory.fit.build import EngineBuild
     from localstory.fit.context_params import LoadSettings
+    from localstory.fit.other_engines import Assumptions
     from localstory.fit.report import FitReport
+    from localstory.models.engine_view import Seen
     from localstory.models.targets import FitTarget
+
+    EngineView = tuple[Assumptions, Seen | None]
 
 SUMMARY = mark("say whether a model runs here and how well, before it is downloaded")
 
@@ -36,6 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help=_("exact asks llama.cpp, formula computes, rehearse runs the model's shape here for some seconds"),
     )
+    engine_argument(parser)
     parser.add_argument("--no-words", action="store_true", help=_("do not work out what a word costs in tokens"))
     machine_argument(parser)
 
@@ -50,6 +55,12 @@ def load_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--swa-full", action="store_true", help=_("keep the whole context for sliding-window layers too"))
 
 
+def engine_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=("llama_cpp", "ollama", "lmstudio"), default="llama_cpp", help=_("who would run it (default llama_cpp: localstory's own engine)")
+    )
+
+
 def machine_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", type=Path, metavar=_("FILE"), help=_("another computer: what its `localstory probe --json --measure` printed"))
 
@@ -60,9 +71,17 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory.events import Progress
     from localstory.fit.build import PORTABLE
     from localstory.fit.check import FitCheck
+    from localstory.fit.other_engines import assumptions, machine_for, spoken_for, window_that_fits
     from localstory.hardware.saved import read_machine
+    from localstory.models import engine_view
 
-    settings, layers = settings_of(options), _layers(options.gpu_layers)
+    asked, layers = settings_of(options), _layers(options.gpu_layers)
+    if options.engine != "llama_cpp" and options.method == "rehearse":
+        raise BadRequest(
+            title=mark("A rehearsal runs on localstory's own engine"),
+            detail=mark("It can't tell how fast another one is."),
+            hint=mark("Leave out --engine, or --method rehearse."),
+        )
     if options.machine is not None and options.method == "rehearse":
         raise BadRequest(
             title=mark("A rehearsal runs on this computer"),
@@ -72,22 +91,28 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     another = read_machine(options.machine) if options.machine is not None else None
     with open_app(writes=False) as app:
 
-        async def work() -> tuple[list[FitReport], list[tuple[str, CannotContinue]], int]:
+        async def work() -> tuple[list[FitReport], list[tuple[str, CannotContinue]], int, list[EngineView]]:
             found = await app.fitting.subjects(options.model, progress=screen.progress, words=not options.no_words)
             if another is None:
                 screen.progress(Progress(mark("Looking at this computer")))
             machine = another or await app.machine()
-            # What was measured here says nothing of another computer.
-            check = FitCheck(app.records if another is None else None)
+            # What was measured here says nothing of another computer, nor of another program.
+            check = FitCheck(app.records if another is None and options.engine == "llama_cpp" else None)
             reports: list[FitReport] = []
+            views: list[EngineView] = []
             refused = [(target.title, trouble) for target, trouble in found.failed]
             many = len(found.subjects) > 1
             try:
                 for subject, target in zip(found.subjects, found.targets, strict=True):
-                    build = _build(app, target, screen) if another is None else PORTABLE
+                    build = _build(app, target, screen) if another is None and options.engine == "llama_cpp" else PORTABLE
+                    seen = await engine_view.look(options.engine, target, app.net) if another is None and options.engine != "llama_cpp" else None
+                    loaded = seen.loaded if seen is not None else None
+                    fitted = window_that_fits(subject, machine) if options.engine == "ollama" and asked.context_length is None else None
+                    window = loaded.context_length if loaded is not None else None
+                    chosen = assumptions(options.engine, asked, machine, loaded_window=window, fitted_window=fitted)
                     ask = partial(
-                        check.report, subject, machine, settings, method=options.method, gpu_layers=layers, progress=screen.progress, one_of_many=many,
-                        build=build,
+                        check.report, subject, machine_for(options.engine, machine), chosen.settings, method=options.method, gpu_layers=layers,
+                        progress=screen.progress, one_of_many=many, build=build,
                     )  # fmt: skip
                     try:
                         report = await ask(siblings=found.subjects)
@@ -100,24 +125,72 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
                         report = await ask(siblings=siblings)
                         read = found.bytes_read + sum(one.bytes_read for one in siblings)
                         report = replace(report, subject=replace(report.subject, bytes_read=read))
-                    reports.append(report)
+                    reports.append(spoken_for(report, chosen))
+                    views.append((chosen, seen))
             finally:
                 await check.close()
             if not reports:
                 raise refused[0][1]
-            return reports, refused, found.bytes_read
+            return reports, refused, found.bytes_read, views
 
-        reports, refused, bytes_read = app.runtime.run(work())
+        reports, refused, bytes_read, views = app.runtime.run(work())
     if len(reports) == 1 and not refused:
         tell_report(reports[0], screen)
-        return reports[0].as_json()
+        _tell_engine(views[0], screen)
+        return reports[0].as_json() | _engine_json(views[0])
     tell_table(reports, screen, bytes_read)
+    _tell_engine((views[0][0], None), screen)
     rows = []
     for title, trouble in refused:
         told = tell(trouble)
         screen.say(f"{title}: {told.title}. {told.detail}")
         rows.append({"name": title, "error": {"code": trouble.code, "title": told.title, "detail": told.detail, "hint": told.hint}})
-    return {"model": options.model, "bytes_read": bytes_read, "fits": [report.as_json() for report in reports], "refused": rows}
+    return {
+        "model": options.model,
+        "bytes_read": bytes_read,
+        "fits": [report.as_json() | _engine_json(view) for report, view in zip(reports, views, strict=True)],
+        "refused": rows,
+    }
+
+
+def _engine_json(view: EngineView) -> dict[str, Any]:
+    """What the figures for another program rest on; nothing for our own engine."""
+    chosen, seen = view
+    if chosen.engine == "llama_cpp":
+        return {}
+    loaded = seen.loaded if seen is not None else None
+    return {
+        "assumed": [one.text() for one in chosen.assumed], "engine_cannot": [one.text() for one in chosen.cannot],
+        "in_its_store": seen.in_its_store if seen is not None else None, "engine_running": seen.is_running if seen is not None else None,
+        "loaded": None if loaded is None else {
+            "name": loaded.name, "context_length": loaded.context_length, "size_bytes": loaded.size_bytes, "size_on_card_bytes": loaded.size_on_card_bytes,
+        },
+    }  # fmt: skip
+
+
+def _tell_engine(view: EngineView, screen: Screen) -> None:
+    from localstory.fit.other_engines import TITLES
+
+    chosen, seen = view
+    if chosen.engine == "llama_cpp":
+        return
+    title = TITLES[chosen.engine]
+    screen.say()
+    screen.say(_("The figures are for {engine}:").format(engine=title))
+    lines = [one.text() for one in chosen.assumed]
+    if seen is not None:
+        loaded = seen.loaded
+        if loaded is not None and loaded.size_bytes is not None and loaded.size_on_card_bytes is not None:
+            facts = _("{engine} itself says: {size} in memory, {card} of it on the graphics.")
+            lines.insert(0, facts.format(engine=title, size=size(loaded.size_bytes), card=size(loaded.size_on_card_bytes)))
+        elif not seen.is_running:
+            lines.append(_("{engine} does not run here now.").format(engine=title))
+        if seen.in_its_store is not None:
+            there = _("The file is among its models already.") if seen.in_its_store else _("The file is not among its models: {engine} has to fetch it first.")
+            lines.append(there.format(engine=title))
+    for line in lines:
+        screen.say(f"  {line}")
+    screen.say(_("What it can't do and localstory's own engine can: {list}.").format(list="; ".join(one.text() for one in chosen.cannot)))
 
 
 def _build(app: App, target: FitTarget, screen: Screen) -> EngineBuild:

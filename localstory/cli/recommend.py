@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from localstory.cli.fit import language_name, load_arguments, machine_argument, settings_of, tokens_a_second
+from localstory.cli.fit import engine_argument, language_name, load_arguments, machine_argument, settings_of, tokens_a_second
 from localstory.cli.screen import Screen
 from localstory.errors import BadRequest
 from localstory.words import _, mark, ngettext, number, size
@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--more-memory", type=float, metavar=_("GIB"), default=0.0, help=_("what if this computer had that much more memory"))
     parser.add_argument("--all", action="store_true", help=_("every model that runs here, not only the first ten"))
     load_arguments(parser)
+    engine_argument(parser)
     machine_argument(parser)
 
 
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory.app import open_app
     from localstory.events import Progress
     from localstory.fit.check import nothing_measured
+    from localstory.fit.other_engines import TITLES, assumptions, machine_for
     from localstory.hardware.saved import read_machine
     from localstory.models.media import image_picks, voice_picks
     from localstory.models.recommend import recommend
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             most=4096,
         )
     speaks = options.language or language()
-    settings = settings_of(options)
+    asked = settings_of(options)
     extra = round(options.more_memory * _GIB)
     another = read_machine(options.machine) if options.machine is not None else None
     with open_app(writes=False) as app:
@@ -65,17 +67,29 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             if options.purpose == "speech":
                 return _tell_voices(voice_picks(app.fitting.catalogue.voices, speaks), screen, speaks)
             candidates = await asyncio.to_thread(app.fitting.candidates)
-            measured = app.records if another is None else nothing_measured
+            ours = options.engine == "llama_cpp"
+            measured = app.records if another is None and ours else nothing_measured
+            chosen = assumptions(options.engine, asked, machine)
+            theirs = machine_for(options.engine, machine)
             found = await asyncio.to_thread(
-                lambda: recommend(candidates, machine, purpose=options.purpose, language=speaks, settings=settings, extra_memory_bytes=extra, measured=measured)
+                lambda: recommend(
+                    candidates, theirs, purpose=options.purpose, language=speaks, settings=chosen.settings, extra_memory_bytes=extra, measured=measured
+                )
             )
             screen.end_progress()
-            return _tell(found, screen, whole=options.all)
+            told = _tell(found, screen, whole=options.all, engine=options.engine) | {"engine": options.engine}
+            if not ours:
+                screen.say()
+                screen.say(_("The figures are for {engine}:").format(engine=TITLES[chosen.engine]))
+                for one in chosen.assumed:
+                    screen.say(f"  {one.text()}")
+                told["assumed"] = [one.text() for one in chosen.assumed]
+            return told
 
         return app.runtime.run(work())
 
 
-def _tell(found: Recommendation, screen: Screen, *, whole: bool) -> dict[str, Any]:
+def _tell(found: Recommendation, screen: Screen, *, whole: bool, engine: str) -> dict[str, Any]:
     first = found.first
     if first is None:
         screen.say(found.reason())
@@ -98,13 +112,13 @@ def _tell(found: Recommendation, screen: Screen, *, whole: bool) -> dict[str, An
     return {
         "recommended": first.candidate.source if first is not None else None,
         "reason": found.reason(),
-        "ranked": [_row(pick) for pick in found.picks],
-        "comparison": [_row(pick) for pick in found.comparison],
+        "ranked": [_row(pick, engine) for pick in found.picks],
+        "comparison": [_row(pick, engine) for pick in found.comparison],
         "left_out": found.left_out,
     }
 
 
-def _row(pick: Pick) -> dict[str, Any]:
+def _row(pick: Pick, engine: str) -> dict[str, Any]:
     from localstory.models.recommend import UNSCORED_QUALITY
 
     one = pick.candidate
@@ -115,7 +129,7 @@ def _row(pick: Pick) -> dict[str, Any]:
         "quality": round(one.quality, 1) if one.quality > UNSCORED_QUALITY else None,
         "quality_words": _(one.quality_words) if one.quality_words else None,
         "worth": round(pick.worth, 1),
-        "fit": pick.report.as_json(),
+        "fit": pick.report.as_json() | {"engine": engine},
     }
 
 

@@ -24,6 +24,11 @@ BRANCHES = 8
 costs memory of its own, so those get one."""
 
 
+AHEAD = 8
+"""Tokens of one batch that may have logits: one that is sure and seven that are guessed (speculation). Each takes a number of 32
+bits for every token of the vocabulary."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadSettings:
     """What a person may choose for a load; None and "auto" leave it to us."""
@@ -38,6 +43,8 @@ class LoadSettings:
     flash_attention: FlashAttention = "auto"
     swa_full: bool = False
     """Keep the whole context for sliding-window layers too."""
+    all_outputs: bool = False
+    """Keep room for the logits of a whole batch, as programs do that leave `n_outputs_max` alone. Ours never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def context_params(shape: ModelShape, settings: LoadSettings = LoadSettings()) -
         n_ubatch=ubatch,
         n_seq_max=sequences,
         kv_unified=True,
-        n_outputs_max=sequences,
+        n_outputs_max=max(sequences, ubatch) if settings.all_outputs else max(sequences, AHEAD),
         flash_attn=settings.flash_attention,
         type_k=settings.kv_type,
         type_v=settings.kv_type,

@@ -104,6 +104,8 @@ class FitReport:
     """Marked messages: why the exact method was not used, that a figure is approximate, …"""
     computed: MemoryNeed | None = None
     """What the formulas say, beside a need that was measured or asked for."""
+    engine: str = "llama_cpp"
+    """Whom the figures speak for: `other_engines.EngineName`."""
 
     @property
     def gpu_layers(self) -> int:
@@ -153,6 +155,7 @@ class FitReport:
             },
             "need": _parts(need) | {"total_bytes": need.total_bytes, "by_device": by_device},
             "method": need.method,
+            "engine": self.engine,
             "bytes_read": self.subject.bytes_read,
             "verdict": {"code": self.verdict.code, "level": self.verdict.level, "title": self.verdict.title(), "why": self.verdict.why()},
             "engine_pack": self.placement.engine or None,

@@ -16,6 +16,7 @@ from localstory.server.refusals import no_such_model
 
 if TYPE_CHECKING:
     from localstory.app import App
+    from localstory.engines.text.endpoint import ServerModel
     from localstory.models.library import TextModel
 
 _LIST_SECONDS = 2.0
@@ -174,6 +175,7 @@ class ServersModels:
         self._engines: dict[str, TextEngine] = {}
         self._read_at = -_LIST_SECONDS
         self._kind = ""
+        self._models: tuple[ServerModel, ...] = ()
         self._root = url
         self._listed: list[Entry] = []
 
@@ -182,7 +184,7 @@ class ServersModels:
 
         if time.monotonic() - self._read_at >= _LIST_SECONDS:
             found = await identify(self._app.net, self._url, self._key)
-            self._kind = found.kind
+            self._kind, self._models = found.kind, found.models
             self._root = self._url if found.kind == "openai" else found.url
             entries = [
                 Entry(
@@ -209,7 +211,9 @@ class ServersModels:
         from localstory.engines.registry import open_server_engine
 
         if entry.id not in self._engines:
-            self._engines[entry.id] = open_server_engine(self._kind, self._root, entry.id, key=self._key, net=self._app.net)
+            model = next((one for one in self._models if one.name == entry.id), None)
+            window = await self._app.server_window(self._kind, self._root, model, self._models)
+            self._engines[entry.id] = open_server_engine(self._kind, self._root, entry.id, key=self._key, context_length=window, net=self._app.net)
         return self._engines[entry.id]
 
 
