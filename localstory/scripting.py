@@ -155,11 +155,13 @@ class Model:
     # -- on the loop of the program -----------------------------------------------------------------------------------------
 
     async def _ask(self, request: TextRequest) -> Reply:
+        reply: Reply | None = None
         async with contextlib.aclosing(self.engine.reply(request)) as events:
             async for event in events:
                 if isinstance(event, Reply):
-                    return event
-        raise AssertionError("a stream ends with its reply or raises")
+                    reply = event
+        assert reply is not None, "a stream ends with its reply or raises"
+        return reply
 
     async def _embed(self, texts: list[str]) -> list[list[float]]:
         made = await self.engine.embed(texts)

@@ -271,10 +271,10 @@ def _name(value: object, where: str) -> str:
 
 def _limit(fields: Fields, *names: str, default: int | None = None) -> int | None:
     """The first that is given; -1 is no limit, as llama-server and LM Studio have it. None: no limit."""
-    given = [fields.whole(name, -1, 1 << 24) for name in (*names, "n_predict")]
-    found = next((one for one in given if one is not None), default)
+    given = {name: fields.whole(name, -1, 1 << 24) for name in (*names, "n_predict")}
+    name, found = next(((name, one) for name, one in given.items() if one is not None), ("", default))
     if found == 0:
-        raise refuse(names[0], mark("The length must be at least one token"))
+        raise refuse(name, mark("The length must be at least one token"))
     return None if found == -1 else found
 
 

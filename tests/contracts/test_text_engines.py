@@ -25,6 +25,7 @@ from tests.contracts.text_contract import ASK, TextEngineContract, cancel_second
 from tests.fakes.lmstudio_server import LMStudioServer
 from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.served import Served
 from tests.fakes.text_server import TextServer
 
 LONG = "The sea is a very large body of salt water that goes up and down and up and down, again and again. " * 60
@@ -155,3 +156,18 @@ class TestLMStudio(CarefulCounts, EndpointContract):
     @pytest.fixture
     def engine(self, server: TextServer) -> TextEngine:
         return LMStudioEngine(server.url, server.model_name, "lm-of-the-test")
+
+
+class TestOurOwnServer(CarefulCounts, EndpointContract):
+    """The embedded engine behind `localstory serve`, asked over HTTP."""
+
+    @pytest.fixture
+    def server(self, smollm2: Path) -> Iterator[Served]:
+        engine = LlamaCppEngine(smollm2)
+        with Served({"SmolLM2-135M-Instruct": engine}) as served:
+            yield served
+            served.runtime.run(engine.close())
+
+    @pytest.fixture
+    def engine(self, server: Served) -> TextEngine:
+        return OpenAIEndpoint(server.url, server.model_name, server.key)
