@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from localstory import words
+from localstory.engines.pack_shelf import add_pack
 
+OLD_PACK = "cũ 2012"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
@@ -45,6 +47,14 @@ def baseline_pack() -> Path:
     folder = Path(__file__).parents[1] / ".uv/packs/baseline"
     assert (folder / "llama_cpp").is_dir(), "the second engine is not built: python3 packaging/dev.py pack"
     return folder
+
+
+@pytest.fixture(scope="session")
+def engines_folder(baseline_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of engine packs with one in it, `OLD_PACK`. Tests leave it as it is."""
+    engines = tmp_path_factory.mktemp("gói") / "nhà 🐉"
+    asyncio.run(add_pack(baseline_pack, engines, name=OLD_PACK))
+    return engines
 
 
 @pytest.fixture(scope="session")
