@@ -48,9 +48,11 @@ def open_text_engine(
     flash_attention: bool = True,
     on_measured: Callable[[Any], None] | None = None,
     pack: Callable[[], Any] | None = None,
+    kept: Any = None,
 ) -> TextEngine:
     """The embedded llama.cpp on a GGUF file. It loads itself at the first need. `on_measured` hears what loads and replies took;
-    `pack` tells which engine pack it runs on (`packs.chosen_pack`)."""
+    `pack` tells which engine pack it runs on (`packs.chosen_pack`); `kept` is where branches of chats are
+    saved (`kv_home`)."""
     engine: TextEngine = importlib.import_module("localstory.engines.text.llama_cpp").LlamaCppEngine(
         model,
         title=title,
@@ -60,8 +62,15 @@ def open_text_engine(
         flash_attention=flash_attention,
         on_measured=on_measured,
         pack=pack,
+        kept=kept,
     )
     return engine
+
+
+def kv_home(folder: Path, memory_mb: int = -1, disk_mb: int = -1) -> Any:
+    """Where branches of chats are saved, and how much of each may be used in MiB: -1 is worked out from what is free, 0 is off."""
+    home = importlib.import_module("localstory.engines.text.kv_home").KvHome
+    return home(folder, None if memory_mb < 0 else memory_mb << 20, None if disk_mb < 0 else disk_mb << 20)
 
 
 SERVERS: dict[str, tuple[str, str]] = {
@@ -69,6 +78,7 @@ SERVERS: dict[str, tuple[str, str]] = {
     "lmstudio": ("lmstudio", "LMStudioEngine"),
     "llama_server": ("openai_endpoint", "OpenAIEndpoint"),
     "koboldcpp": ("openai_endpoint", "OpenAIEndpoint"),
+    "localstory": ("openai_endpoint", "OpenAIEndpoint"),
     "openai": ("openai_endpoint", "OpenAIEndpoint"),
 }
 """Kind of server (as `discovery.FoundServer.kind`) -> its module and class."""
@@ -84,8 +94,17 @@ def open_server_engine(kind: str, url: str, model: str = "", *, key: str = "", c
     return engine
 
 
-def open_image_engine(name: str) -> ImageEngine:
-    """The illustrator ("builtin") or title cards ("none")."""
+def is_server(name: str) -> bool:
+    """Whether a choice of pictures or of a voice is a server's address."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def open_image_engine(name: str, *, key: str = "", net: Any = None) -> ImageEngine:
+    """The illustrator ("builtin"), title cards ("none"), or a server's /v1/images/generations: an address, with "#model" behind it."""
+    if is_server(name):
+        url, _hash, model = name.partition("#")
+        made: ImageEngine = importlib.import_module("localstory.engines.image.openai_image").OpenAIImages(url, model, key, net=net)
+        return made
     classes = {"builtin": ("builtin", "BuiltinIllustrator"), "none": ("cards", "CardPainter")}
     module, cls = classes[name]
     engine: ImageEngine = getattr(importlib.import_module(f"localstory.engines.image.{module}"), cls)()
@@ -95,6 +114,15 @@ def open_image_engine(name: str) -> ImageEngine:
 def open_speech_engine(voice: Path) -> SpeechEngine:
     """Piper with the voice in an .onnx file."""
     engine: SpeechEngine = importlib.import_module("localstory.engines.speech.piper").PiperEngine(voice)
+    return engine
+
+
+def open_server_speech(address: str, *, key: str = "", language: str = "", net: Any = None) -> SpeechEngine:
+    """A voice of a server's /v1/audio/speech: an address, with "#voice" or "#model/voice" behind it."""
+    url, _hash, named = address.partition("#")
+    model, _slash, voice = named.rpartition("/")
+    module = importlib.import_module("localstory.engines.speech.openai_speech")
+    engine: SpeechEngine = module.OpenAISpeech(url, voice, model, key, language=language, net=net)
     return engine
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from localstory.engines.base import Reply, Sampling, TextEngine, TextPiece, TextRequest
-from localstory.engines.text.dialects import LLAMA_SERVER
+from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.llama_cpp import LlamaCppEngine
 from localstory.engines.text.lmstudio import LMStudioEngine
@@ -163,11 +163,11 @@ class TestOurOwnServer(CarefulCounts, EndpointContract):
 
     @pytest.fixture
     def server(self, smollm2: Path) -> Iterator[Served]:
-        engine = LlamaCppEngine(smollm2)
+        engine = LlamaCppEngine(smollm2, threads=1)  # two wait for each other where other tests run beside
         with Served({"SmolLM2-135M-Instruct": engine}) as served:
             yield served
             served.runtime.run(engine.close())
 
     @pytest.fixture
     def engine(self, server: Served) -> TextEngine:
-        return OpenAIEndpoint(server.url, server.model_name, server.key)
+        return OpenAIEndpoint(server.url, server.model_name, server.key, dialect=LOCALSTORY)

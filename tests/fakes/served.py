@@ -10,6 +10,7 @@ import asyncio
 import http.client
 import json
 import socket
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -125,7 +126,9 @@ class Served:
             if self._job.error is not None:
                 raise self._job.error
         finally:
-            self.runtime.close()
+            closing = threading.Thread(target=self.runtime.close)  # not in a thread with a loop of its own, as an async test's is
+            closing.start()
+            closing.join()
 
     @property
     def model_name(self) -> str:

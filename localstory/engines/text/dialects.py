@@ -70,6 +70,17 @@ LLAMA_SERVER = Dialect(
         "unload": mark("llama-server keeps the model that it was started with."),
     },
 )  # fmt: skip
+LOCALSTORY = Dialect(
+    "localstory",
+    samplers={**LLAMA_SERVER.samplers, "banned_phrases": "banned_phrases"},
+    features=frozenset(("json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking")),
+    most_stops=64,
+    reasons={
+        "load": mark("A localstory server loads a model when it is asked."),
+        "unload": mark("A localstory server keeps a model until another one is asked for."),
+        "token_count": mark("A localstory server does not count tokens before it answers: our numbers are careful estimates."),
+    },
+)
 LMSTUDIO = Dialect(
     "lmstudio",
     samplers=_OPENAI_SAMPLERS | {"top_k": "top_k", "repeat_penalty": "repeat_penalty"},
@@ -97,7 +108,7 @@ KOBOLDCPP = Dialect(
         "unload": mark("KoboldCpp keeps the model that it was started with."),
     },
 )
-DIALECTS = {dialect.name: dialect for dialect in (OPENAI, LLAMA_SERVER, LMSTUDIO, KOBOLDCPP)}
+DIALECTS = {dialect.name: dialect for dialect in (OPENAI, LLAMA_SERVER, LOCALSTORY, LMSTUDIO, KOBOLDCPP)}
 
 _LLAMA_SAMPLERS = {"typical": "typ_p"}
 
@@ -151,6 +162,8 @@ def request_fields(request: TextRequest, dialect: Dialect, model: str, seed: int
     messages = [{"role": message.role, "content": sendable(message.text)} for message in request.messages]
     if request.prefill:
         messages.append({"role": "assistant", "content": sendable(request.prefill)})
+    if dialect is LOCALSTORY and (request.prefill or request.continue_last):
+        own["continue_final_message"] = True
     official["messages"] = messages
     if "logprobs" in dialect.features and (request.logprobs or request.score):
         official["logprobs"] = True

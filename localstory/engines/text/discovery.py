@@ -23,11 +23,15 @@ from localstory.words import mark
 SEARCH_SECONDS = 0.5
 PORTS: Mapping[int, str] = {
     1234: "LM Studio", 11434: "Ollama", 8080: "llama-server", 5001: "KoboldCpp", 1337: "Jan", 4891: "GPT4All", 8000: "llama-cpp-python, vLLM",
+    11711: "localstory",
 }  # fmt: skip
 """Usual port -> who usually sits there."""
-TITLES = {"lmstudio": "LM Studio", "ollama": "Ollama", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "openai": "OpenAI API"}
+TITLES = {
+    "lmstudio": "LM Studio", "ollama": "Ollama", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "localstory": "localstory", "openai": "OpenAI API",
+}  # fmt: skip
 ADDRESSES = {
     "ollama": ollama.DEFAULT_URL, "lmstudio": lmstudio.DEFAULT_URL, "llama_server": "http://127.0.0.1:8080", "koboldcpp": "http://127.0.0.1:5001",
+    "localstory": "http://127.0.0.1:11711",
 }  # fmt: skip
 """A name that a person can type instead of an address."""
 
@@ -46,7 +50,7 @@ class FoundServer:
     """A server that answered."""
 
     kind: str
-    """ "lmstudio", "ollama", "llama_server", "koboldcpp", or "openai" for others."""
+    """ "lmstudio", "ollama", "llama_server", "koboldcpp", "localstory" (another one's `serve`), or "openai" for others."""
     url: str
     """Its root."""
     version: str
@@ -104,13 +108,22 @@ def recognise(url: str, answers: Mapping[str, Any]) -> FoundServer | None:
         except NetTrouble:
             models = []
         return FoundServer("ollama", url, _short(version["version"]), tuple(models), ollama.CAPABILITIES)
+    if listed and _is_ours(answers["/v1/models"]):
+        return FoundServer("localstory", url, "", tuple(listed), dialects.LOCALSTORY.capabilities())
     if listed is not None:
         return FoundServer("openai", url, "", tuple(listed), dialects.OPENAI.capabilities())
     refusal = answers.get("/v1/models")
     if isinstance(refusal, _Refused):
-        kind = "lmstudio" if "lm studio" in refusal.lower() else "openai"  # by its words: others too want a key for every question
+        # By its words: others too want a key for every question.
+        words = refusal.lower()
+        kind = "lmstudio" if "lm studio" in words else "localstory" if "localstory" in words else "openai"
         return FoundServer(kind, url, "", (), dialects.DIALECTS[kind].capabilities(), needs_key=True)
     return None
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether every model of this list says that a localstory server owns it."""
+    return all(isinstance(one, dict) and one.get("owned_by") == "localstory" for one in value["data"])
 
 
 async def _look_at(net: Net, url: str, seconds: float) -> FoundServer | None:

@@ -27,7 +27,7 @@ WEATHER: Any = {
 
 
 def client_of(served: Served, key: str = "") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=key or served.key, max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=key or served.key, max_retries=0, timeout=150)
 
 
 class Calling(FakeTextEngine):
@@ -216,7 +216,7 @@ def test_a_client_that_hangs_up_ends_its_reply_within_half_a_second(client: open
 
 @pytest.fixture
 def real(smollm2: Path) -> Iterator[openai.OpenAI]:
-    engine = LlamaCppEngine(smollm2)
+    engine = LlamaCppEngine(smollm2, threads=1)
     with Served({"SmolLM2-135M-Instruct": engine}) as served:
         with client_of(served) as client:
             yield client

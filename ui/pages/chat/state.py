@@ -74,7 +74,7 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
     )  # fmt: skip
 
 
-_SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "openai": mark("The server")}
+_SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "localstory": "localstory", "openai": mark("The server")}
 _NOT_THERE = ("no_connection", "host_not_found")
 _ABOUT_THE_CHAT = ("prompt_too_long", "bad_request", "not_offered")
 
