@@ -15,7 +15,7 @@ from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.pack_shelf import remove_pack
 from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
-from localstory.engines.registry import open_server_engine, open_text_engine
+from localstory.engines.registry import kv_home, open_server_engine, open_text_engine
 from localstory.engines.text.devices import machine_now
 from localstory.errors import CannotContinue
 from localstory.events import Hub
@@ -83,9 +83,25 @@ class App:
             self.runtime.start("", self._look_around)
         if model.path not in self._text_engines:
             self._text_engines[model.path] = open_text_engine(
-                model.path, title=model.title, on_measured=self.keep_measured, pack=lambda: chosen_pack(self.home.engines, self.settings, model.path)
+                model.path,
+                title=model.title,
+                on_measured=self.keep_measured,
+                pack=lambda: chosen_pack(self.home.engines, self.settings, model.path),
+                kept=kv_home(self.home.kv, self.settings.branch_memory_mb, self.settings.branch_disk_mb),
             )
         return self._text_engines[model.path]
+
+    def saved_states(self) -> tuple[int, int]:
+        """How many branches of chats are saved for faster answers, and their bytes on the disk."""
+        taken: tuple[int, int] = kv_home(self.home.kv).taken()
+        return taken
+
+    def forget_saved_states(self) -> int:
+        """Delete them; returns how many went. No chat is lost: the next answer in each takes longer to begin.
+
+        A model that is loaded still holds its last chats in memory, and saves them again when it closes.
+        """
+        return int(kv_home(self.home.kv).forget())
 
     # -- engine packs ---------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,11 @@ class Home:
         return self.root / "engines"
 
     @property
+    def kv(self) -> Path:
+        """Saved states of branches, with the key that signs them. Deleting it costs time, not text. Made at the first need."""
+        return self.root / "kv"
+
+    @property
     def inbox(self) -> Path:
         """Measurements left as `*.json` by processes that don't hold the lock."""
         return self.root / "inbox"

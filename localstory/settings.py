@@ -32,6 +32,10 @@ class Settings:
     """Look for model servers on this computer's usual ports."""
     servers: tuple[str, ...] = ()
     """Addresses of servers that the person named. Their keys are in the system's keyring, never here."""
+    branch_memory_mb: int = -1
+    """Memory for branches of chats that left the model's own cache, in MiB; -1 is a part of what is free, 0 is none."""
+    branch_disk_mb: int = -1
+    """The same on the disk."""
     engine_pack: str = ""
     """The engine pack that models run on; empty means the portable processor build."""
     engine_packs: dict[str, str] = field(default_factory=dict)

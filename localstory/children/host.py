@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 30.0
 """A child that gives no sign of life for this long is ended (it sends one every second)."""
+CLOSING_SECONDS = 4.5
+"""A child that brings things home before it ends (`saves`) has so long; see `worker.CLOSING_SECONDS`."""
 CANCEL_SECONDS = 0.4
 """A cancelled child has this long to stop by itself before it is ended."""
 _CRASHES_ALLOWED = 2
@@ -97,15 +99,17 @@ class Child:
     """One child process and the conversation with it. All methods belong to one asyncio loop.
 
     `about` names the file the child works on: two crashes on it within two minutes raise Quarantined. `library` is a folder
-    from which it takes its native library (see `children.library`), instead of the one that is installed.
+    from which it takes its native library (see `children.library`), instead of the one that is installed. `saves`: it may take
+    some seconds to close, since it writes what it wants to keep.
     """
 
-    def __init__(self, worker: str, *, jobs_folder: Path | None = None, about: str = "", library: Path | None = None) -> None:
+    def __init__(self, worker: str, *, jobs_folder: Path | None = None, about: str = "", library: Path | None = None, saves: bool = False) -> None:
         self.worker = worker
         self.library = library
         self.facts: dict[str, Any] = {}
         self._about = about
         self._jobs_folder = jobs_folder
+        self._closing_seconds = CLOSING_SECONDS if saves else CANCEL_SECONDS
         self._ids = itertools.count(1)
         self._ends: dict[int, asyncio.Queue[Message | BaseException]] = {}
         self._process: asyncio.subprocess.Process | None = None
@@ -224,7 +228,7 @@ class Child:
             with contextlib.suppress(ConnectionError, ChildDied):
                 self._send({"type": "close"})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CANCEL_SECONDS):
+                async with asyncio.timeout(self._closing_seconds):
                     await process.wait()
         await self._end_now()
 

@@ -13,6 +13,7 @@ import shutil
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +78,12 @@ class Worker(Protocol):
         """Do `op` ("load" or another the worker knows) and return the result. Raises Refused or Cancelled."""
 
 
+QUIET_SECONDS = 10.0
+"""A worker with a method `quiet(stop)` gets it called once this long after its last work; it ends soon after `stop()` says so."""
+CLOSING_SECONDS = 3.0
+"""A worker with a method `closing(stop)` has so long to bring things home before the child ends."""
+
+
 class _Line:
     """The private copy of fd 1, one message at a time. Native code that prints to fd 1 ends up on stderr."""
 
@@ -85,6 +92,8 @@ class _Line:
         os.dup2(2, 1)
         self._lock = threading.Lock()
         self.folder = Path()
+        self.broken: Callable[[], None] = system.end_own_group
+        """Nobody reads us any more."""
 
     def send(self, message: Message) -> None:
         line = encode(message, self.folder, "result")
@@ -93,7 +102,7 @@ class _Line:
                 while line:
                     line = line[os.write(self._fd, line) :]
             except OSError:
-                system.end_own_group()  # nobody reads us any more
+                self.broken()
 
 
 def serve(make_worker: Callable[[], Worker]) -> None:
@@ -101,9 +110,29 @@ def serve(make_worker: Callable[[], Worker]) -> None:
     system.settle_as_worker()
     line = _Line()
     start_folder = line.folder
+    worker: Worker | None = None
     jobs: dict[int, Job] = {}
     lock = threading.Lock()
     todo: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+
+    ending = threading.Event()
+
+    def parent_gone() -> None:
+        """End, at once or when the worker has brought home what it has. Called from any thread, more than once."""
+        if worker is None or not hasattr(worker, "closing"):
+            if line.folder != start_folder:
+                shutil.rmtree(line.folder, ignore_errors=True)
+            system.end_own_group()
+        if not ending.is_set():
+            ending.set()
+            with lock:
+                for job in jobs.values():
+                    job._cancelled.set()
+            todo.put(None)
+            # Whatever the main thread is doing: it does not outlive this.
+            threading.Timer(CLOSING_SECONDS + 1.0, system.end_own_group).start()
+
+    line.broken = parent_gone
 
     def read() -> None:
         # os.read, not sys.stdin: a frozen program without a console has no sys.stdin.
@@ -114,9 +143,8 @@ def serve(make_worker: Callable[[], Worker]) -> None:
             except OSError:
                 part = b""
             if not part:
-                if line.folder != start_folder:
-                    shutil.rmtree(line.folder, ignore_errors=True)
-                system.end_own_group()
+                parent_gone()
+                return
             *whole, waiting = (waiting + part).split(b"\n")
             for text in whole:
                 try:
@@ -151,8 +179,7 @@ def serve(make_worker: Callable[[], Worker]) -> None:
     threading.Thread(target=read, name="reader", daemon=True).start()
     threading.Thread(target=tell_alive, name="alive", daemon=True).start()
 
-    worker: Worker | None = None
-    while (message := todo.get()) is not None:
+    while (message := _next(todo, worker)) is not None:
         if message["type"] == "hello":
             worker = worker or make_worker()
             line.send({"type": "ready", "facts": worker.facts()})
@@ -178,7 +205,33 @@ def serve(make_worker: Callable[[], Worker]) -> None:
         with lock:
             del jobs[job.id]
         line.send(end)
+    closing = getattr(worker, "closing", None)
+    if closing is not None:
+        until = time.monotonic() + CLOSING_SECONDS
+        try:
+            closing(lambda: time.monotonic() > until)
+        except Exception:
+            traceback.print_exc()
+    if ending.is_set():
+        if line.folder != start_folder:
+            shutil.rmtree(line.folder, ignore_errors=True)
+        system.end_own_group()
     os._exit(0)
+
+
+def _next(todo: queue.SimpleQueue[Message | None], worker: Worker | None) -> Message | None:
+    """The next message; a worker that has something to do in quiet moments does it meanwhile."""
+    quiet = getattr(worker, "quiet", None)
+    if quiet is None:
+        return todo.get()
+    try:
+        return todo.get(timeout=QUIET_SECONDS)
+    except queue.Empty:
+        try:
+            quiet(lambda: not todo.empty())
+        except Exception:
+            traceback.print_exc()
+        return todo.get()
 
 
 def _plain(values: dict[str, object]) -> dict[str, object]:

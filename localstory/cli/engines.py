@@ -32,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     use = actions.add_parser("use", help=_("choose the engine pack that models run on"))
     use.add_argument("name", metavar=_("NAME"), help=_('the pack, or "builtin": the portable build'))
     use.add_argument("--model", default="", metavar=_("MODEL"), help=_("for this model alone: a path or title"))
+    actions.add_parser("forget", help=_("delete what is kept of chats on the disk so that answers begin sooner; no chat is lost"))
     for action in actions.choices.values():
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON object"))
 
@@ -45,10 +46,25 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             return _remove(options.name, screen)
         case "use":
             return _use(options.name, options.model, screen)
+        case "forget":
+            return _forget(screen)
         case "list":
             return _overview(screen) | {"packs": _packs(screen)}
         case _:
             return _overview(screen)
+
+
+def _forget(screen: Screen) -> dict[str, Any]:
+    """`{"states", "freed_bytes", "left_bytes"}`. No lock: the window may stand open; what its models hold in memory stays."""
+    from localstory import paths
+    from localstory.engines.registry import kv_home
+
+    kept = kv_home(paths.Home(paths.home_folder().absolute()).kv)
+    _states, before = kept.taken()
+    gone = kept.forget()
+    _left, after = kept.taken()
+    screen.say(_("Deleted: {size} of saved states. Chats are untouched.").format(size=size(before - after)))
+    return {"states": gone, "freed_bytes": before - after, "left_bytes": after}
 
 
 def _overview(screen: Screen) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from localstory.engines.base import (
 )
 from localstory.engines.text.conversation import ToolsNotKnown, calls_in, check_tools, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
+from localstory.engines.text.kv_home import KvHome, memory_alone
 from localstory.engines.text.logprobs import MOST_ALTERNATIVES
 from localstory.engines.text.samplers import check_sampling
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
@@ -133,15 +134,18 @@ class LlamaCppEngine:
         placement: Placement = ON_PROCESSOR,
         on_measured: Callable[[Measured], None] | None = None,
         pack: Callable[[], packs.Pack | None] | None = None,
+        kept: KvHome | None = None,
     ) -> None:
         """`pack` tells which engine pack to run on (None: the portable build), asked before each load and reply; it may raise
-        what `packs.chosen_pack` raises. Where the pack can't, the portable build does, and `pack_trouble` says why."""
+        what `packs.chosen_pack` raises. Where the pack can't, the portable build does, and `pack_trouble` says why. `kept`: where
+        branches are saved that leave the cache, and how much; without it they go to memory alone."""
         self._path = model.absolute()
         self._title = title or model.stem
         self._parameters = parameters
         self._settings = LoadSettings(context_length=context_length, flash_attention="auto" if flash_attention else "off")
         self._placement = placement
         self._threads = threads or worker_threads()
+        self._kept = kept
         self._on_measured = on_measured
         self._wanted_pack = pack
         self._pack: packs.Pack | None = None
@@ -196,6 +200,8 @@ class LlamaCppEngine:
             "continue_last": request.continue_last,
             "thinking": request.thinking,
             "exact": request.sampling.seed is not None,
+            "private": request.private,
+            "lookup": request.lookup,
             **tool_args(request.tools, request.tool_choice),
         }
         async with self._turn:
@@ -273,7 +279,7 @@ class LlamaCppEngine:
         pack = self._pack
         # A pack's crashes are its own: they must not quarantine the file for the portable build.
         about = str(self._path) if pack is None else f"{self._path} [{pack.name}]"
-        return Child("text", about=about, library=pack.folder if pack is not None else None)
+        return Child("text", about=about, library=pack.folder if pack is not None else None, saves=self._kept is not None and self._kept.disk_bytes != 0)
 
     def _chosen_pack(self) -> packs.Pack | None:
         """The pack to run on now; None for the portable build, also where the chosen pack can't (`pack_trouble` says why)."""
@@ -324,6 +330,7 @@ class LlamaCppEngine:
             "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
             "context": self._params.as_args(),
             "threads": self._threads,
+            "kv": await asyncio.to_thread(self._kept.load_args) if self._kept is not None else memory_alone(),
             "model": model_args(self._placement, self._header.whole(f"{self._header.architecture}.block_count") or 0),
         }
         await self._child.start()

@@ -103,9 +103,14 @@ class LoadedModel:
         if not self.context:
             self.context = None
             raise Refused("no_context", reason=last_error(), context_length=self.n_ctx)
+        self.context_args: dict[str, Any] = dict(args["context"])
         self.outputs = int(args["context"]["n_outputs_max"])
         """How many tokens of one batch may have logits."""
         self.memory = L.llama_get_memory(self.context)
+        self.flash = args["context"]["flash_attn"] != "off"
+        """Whether flash attention may be used: then logits depend a little on how tokens were split into batches."""
+        self.can_go_back = bool(self.memory) and not (L.llama_model_is_recurrent(self.model) or L.llama_model_is_hybrid(self.model))
+        """Whether the last tokens can be taken out of the cache again."""
         self.n_vocab = int(L.llama_vocab_n_tokens(self.vocab))
         self.bos = int(L.llama_vocab_bos(self.vocab))
         self.eos = int(L.llama_vocab_eos(self.vocab))
