@@ -319,6 +319,10 @@ class Chats:
         """The reply that waits for a summary goes on without it: the oldest messages are left out. Belongs to the loop."""
         self._writers.skip(chat_id)
 
+    async def stop_summary(self, chat_id: ChatId) -> None:
+        """End a summary that is being written behind the replies; nothing of it is kept. None is fine."""
+        await self._writers.make_way(chat_id=chat_id)
+
     async def summarised(self) -> None:
         """Wait until no summary is being written behind the replies."""
         await self._writers.settled()

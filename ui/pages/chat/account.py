@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from localstory.chats.asking import DEFAULTS
-from localstory.chats.store import Chat, SummaryId
+from localstory.chats.store import Chat, Summary, SummaryId
+from localstory.chats.summarising import item_id
 from localstory.runtime import Job
 from localstory.words import _
 from ui.desk import Desk
@@ -65,17 +66,29 @@ class Account(QObject):
         if self.dialog is not None:
             chat, _draft, made_of = self._shown()
             when_full = (chat.parameters if chat is not None else {}).get("when_full", DEFAULTS["when_full"])
-            self.dialog.show_now(self.line.standing, made_of.get("context", {}), when_full)
+            context = made_of.get("context", {})
+            standing = self.line.standing
+            summary = standing.summary if standing is not None else self._summary_of(chat, context)
+            self.dialog.show_now(standing, context, when_full, summary)
+
+    def _summary_of(self, chat: Chat | None, context: dict[str, Any]) -> Summary | None:
+        """The one that stood in the last request: to be read while its model is not loaded."""
+        used = next((row["first"] for row in context.get("rows", ()) if row["kind"] == "summary"), None)
+        return next((one for one in self._chats.summaries(chat.id) if item_id(one) == used), None) if chat is not None and used else None
 
     def _choose_policy(self, when_full: str) -> None:
         chat = self._shown()[0]
         self._change_chat({"parameters": (chat.parameters if chat is not None else {}) | {"when_full": when_full}})
 
-    def _skip(self) -> None:
+    def _skip(self, blocks: bool) -> None:
         chat = self._shown()[0]
-        if chat is not None:
-            chat_id = chat.id
+        if chat is None:
+            return
+        chat_id = chat.id
+        if blocks:
             self._desk.app.runtime.call_soon(lambda: self._chats.skip_summary(chat_id))
+        else:
+            self._desk.bridge.start("", lambda _job: self._chats.stop_summary(chat_id))
 
     def _change_summary(self, summary_id: int, text: str) -> None:
         self._desk.bridge.start("", lambda _job: self._chats.change_summary(SummaryId(summary_id), text), on_end=self._done)

@@ -45,6 +45,10 @@ class Chooser(QObject):
         self._first_look = QTimer(self)
         self._first_look.setSingleShot(True)
         self._first_look.timeout.connect(self._look_for_servers)
+        self.choices: list[Choice] = []
+        """Everybody who can write."""
+        self.chosen: Choice | None = None
+        """Who writes the next reply; None when nobody can, or before the models are known."""
         self.wanted: tuple[str, str, str] | None = None
         """Chosen for a chat that is not on the disk yet."""
         box.look_wanted.connect(self.look)
@@ -95,20 +99,12 @@ class Chooser(QObject):
         self.show()
 
     def show(self) -> None:
-        """Show who can write, and who does."""
+        """Find out who can write, and who does, and show it."""
         if self._models is not None:
+            self.choices = choices.choices(self._models, self._desk.app.servers.known)
+            self.chosen = choices.choose(self.choices, self._chat, self.wanted, self._desk.app.settings.model)
             self._box.set_choices(self.choices, self.chosen)
             self.changed.emit()
-
-    @property
-    def choices(self) -> list[Choice]:
-        """Everybody who can write."""
-        return choices.choices(self._models or [], self._desk.app.servers.known)
-
-    @property
-    def chosen(self) -> Choice | None:
-        """Who writes the next reply; None when nobody can, or before the models are known."""
-        return choices.choose(self.choices, self._chat, self.wanted, self._desk.app.settings.model)
 
     @property
     def built_in(self) -> Choice | None:

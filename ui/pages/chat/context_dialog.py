@@ -100,12 +100,13 @@ class ContextDialog(QDialog):
         self._card.column.addLayout(row)
         column.addWidget(self._card)
 
-    def show_now(self, standing: Standing | None, context: dict[str, Any], when_full: str) -> None:
+    def show_now(self, standing: Standing | None, context: dict[str, Any], when_full: str, summary: Summary | None = None) -> None:
         """Show what is known now: of the next request (None: its model is not loaded), and of the last reply ({}: none yet)."""
         self._standing, self._context = standing, context
         self.policy.setCurrentIndex(max(0, self.policy.findData(when_full)))
         self._meaning.setText(context_state.policy_words(when_full)[1])
         self._show()
+        self._show_summary(summary)
 
     def _show(self) -> None:
         standing = self._standing if self.tabs.currentIndex() == NEXT else None
@@ -127,7 +128,6 @@ class ContextDialog(QDialog):
         self.table.setVisible(has)
         self._none.setText(none)
         self._none.setVisible(bool(none))
-        self._show_summary(standing.summary if standing is not None else None)
 
     def _show_summary(self, summary: Summary | None) -> None:
         before, self._summary = self._summary, summary

@@ -42,7 +42,8 @@ class ContextLine(QWidget):
     """Asks the core at most once at a time, after a pause in typing, and never loads a model for it."""
 
     pressed = Signal()
-    skip_wanted = Signal()
+    skip_wanted = Signal(bool)
+    """Don't wait for a summary (True), or stop one that nobody waits for."""
     counted = Signal()
 
     def __init__(self, desk: Desk, now: Callable[[], Moment | None]) -> None:
@@ -63,8 +64,9 @@ class ContextLine(QWidget):
         self._note = label("", "small", wrap=False)
         self._note.hide()
         row.addWidget(self._note)
-        self._skip = button(_("Leave out instead"), "link", name=_("Don't wait for the summary: leave the oldest messages out"))
-        self._skip.clicked.connect(self.skip_wanted)
+        self._blocks = False
+        self._skip = button("", "link")
+        self._skip.clicked.connect(self._skip_pressed)
         self._skip.hide()
         row.addWidget(self._skip)
         self._timer = QTimer(self)
@@ -96,9 +98,15 @@ class ContextLine(QWidget):
         """A summary is being written, behind the replies or (`blocks`) before one; None: no longer."""
         running = event is not None and event.share is not None
         self._note.setVisible(running)
-        self._skip.setVisible(running and blocks)
+        self._skip.setVisible(running)
+        self._blocks = blocks
+        self._skip.setText(_("Leave out instead") if blocks else _("Stop"))
+        self._skip.setAccessibleName(_("Don't wait for the summary: leave the oldest messages out") if blocks else _("Stop writing the summary"))
         if running and event is not None:
             self._note.setText(_("Summarising the beginning… {share}").format(share=percent(event.share or 0.0)))
+
+    def _skip_pressed(self) -> None:
+        self.skip_wanted.emit(self._blocks)
 
     def _show_last(self, context: dict[str, Any]) -> None:
         self.context = context
