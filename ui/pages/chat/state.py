@@ -69,12 +69,19 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
         actions = [action for action in actions if action.id != "again"]
     return Shown(
         key=message.id, text=message.text, mine=mine, speaker=speaker, note="" if mine else reply_note(message, is_last=is_last), actions=tuple(actions),
-        place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble, notices=notices(message.made_of) if not live else (),
+        place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble, notices=notices(message.made_of, is_last=is_last) if not live else (),
         note_tip="" if mine or live else "\n".join(f"{what}: {value}" for what, value in made_with_facts(message.made_of)),
     )  # fmt: skip
 
 
-_SERVERS = {"ollama": "Ollama", "lmstudio": "LM Studio", "llama_server": "llama-server", "koboldcpp": "KoboldCpp", "localstory": "localstory", "openai": mark("The server")}
+_SERVERS = {
+    "ollama": "Ollama",
+    "lmstudio": "LM Studio",
+    "llama_server": "llama-server",
+    "koboldcpp": "KoboldCpp",
+    "localstory": "localstory",
+    "openai": mark("The server"),
+}
 _NOT_THERE = ("no_connection", "host_not_found")
 _ABOUT_THE_CHAT = ("prompt_too_long", "bad_request", "not_offered")
 
@@ -94,9 +101,10 @@ def _ways_out(message: ChatMessage) -> tuple[tuple[str, str], ...]:
     return (again,)
 
 
-def notices(made_of: dict[str, Any]) -> tuple[str, ...]:
-    """What a person should know of a reply: what its server did otherwise than asked, and what could not be summarised."""
-    missing = made_of.get("context", {}).get("not_summarised")
+def notices(made_of: dict[str, Any], *, is_last: bool) -> tuple[str, ...]:
+    """What a person should know of a reply: what its server did otherwise than asked, and (of the last one: it would be
+    the same under each) what could not be summarised."""
+    missing = made_of.get("context", {}).get("not_summarised") if is_last else None
     said = [" ".join(part for part in (f"{told(missing).title}.", told(missing).detail) if part)] if missing else []
     return (*warnings_in(made_of), *said)
 
