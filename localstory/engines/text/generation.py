@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localstory.children.worker import Job, Refused
+from localstory.engines.text.ahead import Ahead, Drafter
 from localstory.engines.text.backtrack import Backtracker
 from localstory.engines.text.bans import BanWatch, fold
 from localstory.engines.text.grammar import from_gbnf, from_schema
@@ -25,9 +26,10 @@ from localstory.engines.text.streaming import Shown, Streamer
 class Generation:
     """Writes replies with one loaded model, one at a time."""
 
-    def __init__(self, loaded: LoadedModel, cache: KvCache) -> None:
+    def __init__(self, loaded: LoadedModel, cache: KvCache, drafter: Drafter | None = None) -> None:
         self._loaded = loaded
         self._cache = cache
+        self._drafter = drafter
         self._samplers = Samplers(L, loaded.vocab, loaded.n_ctx)
         self._folded: list[str] | None = None  # every token's text, once phrases were banned
 
@@ -69,12 +71,37 @@ class Generation:
         try:
             reused = self._cache.evaluate(prompt, job, bool(args.get("exact")))
             prompt_s = time.perf_counter() - began
-            return self._generate(args, job, start, picker, chooser, reused, began, prompt_s)
+            ahead = self._ahead(args, prompt, job)
+            try:
+                return self._generate(args, job, start, picker, chooser, ahead, reused, began, prompt_s)
+            finally:
+                ahead.end()
         finally:
             (chooser or picker).free()
 
+    def _ahead(self, args: dict[str, Any], prompt: list[int], job: Job) -> Ahead:
+        """Guess or not: a seeded reply must not depend on how long anything took, so with flash attention only when told to."""
+        steady = bool(args.get("exact")) and self._loaded.flash
+        asked = args.get("lookup")
+        guesses = bool(asked) or (asked is None and not steady)
+
+        def evaluate(tokens: list[int]) -> None:
+            self._cache.evaluate(tokens, job, exact=False)
+
+        drafter = self._drafter if guesses else None
+        return Ahead(self._loaded, self._cache, prompt, evaluate, lookup=guesses, drafter=drafter, timed=not steady)
+
     def _generate(
-        self, args: dict[str, Any], job: Job, start: Start, picker: Picker, chooser: Backtracker | None, reused: int, began: float, prompt_s: float
+        self,
+        args: dict[str, Any],
+        job: Job,
+        start: Start,
+        picker: Picker,
+        chooser: Backtracker | None,
+        ahead: Ahead,
+        reused: int,
+        began: float,
+        prompt_s: float,
     ) -> dict[str, object]:
         banned = args["sampling"].get("banned_phrases") or []
         stops = [*(args.get("stop") or ()), *start.stops]
@@ -108,12 +135,16 @@ class Generation:
         first_at = last_at = 0.0
         plain = picker.chain if chooser is None and picker.is_plain else None
         context = self._loaded.context
+
+        def logits() -> npt.NDArray[np.float32]:
+            return self._loaded.logits(ahead.row)
+
         while len(written) < limit:
             job.check()
             if plain is not None:
-                token = L.llama_sampler_sample(plain, context, -1)
+                token = L.llama_sampler_sample(plain, context, ahead.row)
             else:
-                chosen = chooser.choose(len(written), self._loaded.logits) if chooser is not None else picker.pick(self._loaded.logits())
+                chosen = chooser.choose(len(written), logits) if chooser is not None else picker.pick(logits())
                 if chosen is None:
                     raise Refused("nothing_allowed")
                 token = chosen
@@ -121,14 +152,16 @@ class Generation:
             if not written:
                 first_at = last_at
             if score or alternatives:
-                self._record(chooser.logits(len(written)) if chooser is not None else self._loaded.logits(), token, score, alternatives, logprobs, records)
+                self._record(chooser.logits(len(written)) if chooser is not None else logits(), token, score, alternatives, logprobs, records)
             written.append(token)
             if L.llama_vocab_is_eog(self._loaded.vocab, token):
                 stop_reason = "end"
                 break
             shown = streamer.feed(start.visible.get(token) or self._loaded.piece(token))
             if chooser is not None and streamer.go_back is not None:
-                self._take_back(streamer.go_back, chooser, written, start.tokens, job)
+                chooser.take_back(streamer.go_back, written[streamer.go_back])
+                del written[streamer.go_back :]
+                ahead.take_back(prompt_tokens + len(written))
                 del logprobs[len(written) :], records[len(written) :]
                 continue
             if shown:
@@ -139,7 +172,7 @@ class Generation:
             if chooser is not None:
                 chooser.keep_from(streamer.held_from)
             if len(written) < limit:
-                self._cache.append(token)
+                ahead.write(token, limit - len(written))
         if not streamer.stopped:
             send(streamer.end())
         if reader is not None and (rest := reader.end()):
@@ -160,7 +193,7 @@ class Generation:
             "stop_reason": stop_reason,
             "mean_logprob": sum(logprobs) / generated if score and generated else None,
             "notices": start.notices,
-            "made_with": dict(start.made_with),
+            "made_with": {**start.made_with, **ahead.facts()},
         }
 
     def _record(self, logits: npt.NDArray[np.float32], token: int, score: bool, alternatives: int, logprobs: list[float], records: list[list[object]]) -> None:
@@ -172,11 +205,3 @@ class Generation:
             # Latin-1: bytes as text, one character each.
             others = [[self._loaded.piece(other).decode("latin-1"), value] for other, value in likeliest(logits, alternatives)]
             records.append([self._loaded.piece(token).decode("latin-1"), own, others])
-
-    def _take_back(self, number: int, chooser: Backtracker, written: list[int], prompt: list[int], job: Job) -> None:
-        """A banned phrase began in the reply's token `number`: forget it and all after it, here and in the KV cache."""
-        chooser.take_back(number, written[number])
-        del written[number:]
-        kept = prompt + written
-        if len(kept) < len(self._cache.tokens) and not self._cache.cut(len(kept)):
-            self._cache.evaluate(kept, job, exact=False)

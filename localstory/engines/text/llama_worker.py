@@ -16,6 +16,8 @@ from typing import Any
 import llama_cpp.llama_cpp as L
 
 from localstory.children.worker import Job, Refused, serve
+from localstory.engines.text.adapters import Adapters
+from localstory.engines.text.drafter import DraftModel
 from localstory.engines.text.embedder import Embedder
 from localstory.engines.text.generation import Generation
 from localstory.engines.text.kv_cache import KvCache
@@ -32,11 +34,16 @@ class _Ready:
     cache: KvCache
     generation: Generation
     embedder: Embedder
+    adapters: Adapters
+    drafter: DraftModel | None = None
 
     def free(self) -> None:
+        if self.drafter is not None:
+            self.drafter.free()
         self.embedder.free()
         self.generation.free()
         self.cache.free()
+        self.adapters.free()
         self.model.free()
 
 
@@ -57,6 +64,8 @@ class LlamaWorker:
             raise Refused("unknown_op", op=op)
         ready = self.ready
         ready.model.job = job
+        if ready.drafter is not None:
+            ready.drafter.model.job = job
         try:
             match op:
                 case "reply":
@@ -66,6 +75,8 @@ class LlamaWorker:
             return self._count(ready, args)
         finally:
             ready.model.job = None
+            if ready.drafter is not None:
+                ready.drafter.model.job = None
 
     @property
     def ready(self) -> _Ready:
@@ -79,7 +90,16 @@ class LlamaWorker:
         model = LoadedModel(args, job)
         model.job = None
         cache = KvCache(model)
-        self._ready = _Ready(model, Prompts(model, args.get("template")), cache, Generation(model, cache), Embedder(model))
+        drafter = None
+        try:
+            if args.get("draft"):
+                drafter = DraftModel(args["draft"], job, model)
+            prompts = Prompts(model, args.get("template"))
+        except BaseException:
+            cache.free()
+            model.free()
+            raise
+        self._ready = _Ready(model, prompts, cache, Generation(model, cache, drafter), Embedder(model), Adapters(model), drafter)
         return {
             "context_length": model.n_ctx,
             "trained_context_length": model.trained_context,
@@ -100,6 +120,7 @@ class LlamaWorker:
     def _reply(self, ready: _Ready, args: dict[str, Any], job: Job) -> dict[str, object]:
         began = time.perf_counter()
         ready.embedder.free()  # one of the two contexts works; the other's memory may be wanted
+        ready.cache.settings_key = ready.adapters.use([(str(path), float(strength)) for path, strength in args.get("loras") or ()])
         return ready.generation.reply(ready.prompts.start_of(args), args, job, began)
 
     def _count(self, ready: _Ready, args: dict[str, Any]) -> dict[str, object]:
