@@ -164,7 +164,9 @@ def _serve(serving: Serving, app: App, ready: Any) -> None:
 @contextlib.contextmanager
 def _signals(stopping: threading.Event) -> Iterator[None]:
     kinds = [signal.SIGINT, signal.SIGTERM]
-    kinds += [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    # Who closes the terminal ends the server, unless it was started with `nohup`.
+    others = [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    kinds += [kind for kind in others if signal.getsignal(kind) is not signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -17,6 +17,7 @@ from typing import Any
 from localstory.engines.base import Reply, TextPiece, TokenLogprob, ToolCall
 from localstory.server.asking import Asked, EmbeddingsAsked
 from localstory.server.fields import finite, whole_text
+from localstory.words import fill
 
 _FINISH = {"end": "stop", "stop": "stop", "length": "length", "context": "length"}
 
@@ -76,7 +77,7 @@ class Form:
         calls = self._tool_calls(index, reply)
         if calls:
             chunks.append(self._chunk(index, {"tool_calls": [{"index": number} | call for number, call in enumerate(calls)]}))
-        extra = {"timings": _timings(reply), "seed": reply.seed} if len(self._asked.requests) == 1 else {}
+        extra = _extra(reply) if len(self._asked.requests) == 1 else {}
         return [*chunks, self._chunk(index, {}, finish=_finish(reply, calls), extra=extra)]
 
     def ending(self, replies: Sequence[Reply]) -> list[bytes]:
@@ -96,7 +97,7 @@ class Form:
     def whole(self, replies: Sequence[tuple[Reply, Sequence[TokenLogprob]]]) -> dict[str, Any]:
         """The answer as one object: each reply with the tokens of its answer."""
         choices = [self._choice(index, reply, tokens) for index, (reply, tokens) in enumerate(replies)]
-        extra = {"timings": _timings(replies[0][0]), "seed": replies[0][0].seed} if len(replies) == 1 else {}
+        extra = _extra(replies[0][0]) if len(replies) == 1 else {}
         return self._whole_base | {"choices": choices, "usage": self.usage([reply for reply, _tokens in replies])} | extra
 
     def _choice(self, index: int, reply: Reply, tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
@@ -164,6 +165,12 @@ class _CallIds:
     def shown(self, number: int, call: ToolCall) -> dict[str, Any]:
         own = self._ids.setdefault(number, call.id or f"call_{secrets.token_hex(12)}")
         return {"id": own, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _extra(reply: Reply) -> dict[str, Any]:
+    """What stands beside OpenAI's fields; `warnings` only where another server did otherwise than it was asked."""
+    warned = [fill(one.template, one.values) for one in getattr(reply, "warnings", ())]
+    return {"timings": _timings(reply), "seed": reply.seed} | ({"warnings": warned} if warned else {})
 
 
 def _finish(reply: Reply, calls: Sequence[object]) -> str:

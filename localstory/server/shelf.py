@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from localstory.engines.base import TextEngine
 from localstory.models.names import NoStarter
 from localstory.server.fields import whole_text
-from localstory.server.refusals import no_such_model
+from localstory.server.refusals import NotAllowed, no_such_model
 
 if TYPE_CHECKING:
     from localstory.app import App
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _LIST_SECONDS = 2.0
 """A list is good for this long: clients ask for it often, and every file's header is read for it."""
+_NAME_SECONDS = 60.0
+"""A model that stood in the list is taken to be there for this long; a name that did not is looked for anew."""
 DEFAULT_NAMES = ("", "default")
 
 
@@ -95,12 +98,12 @@ class OwnModels:
         self._app = app
         self._first = first
         self._models: dict[str, TextModel] = {}
-        self._read_at = -_LIST_SECONDS
+        self._read_at = -math.inf
         self._listed: list[TextModel] = []
         self._current: Path | None = None
 
-    async def entries(self) -> Sequence[Entry]:
-        if time.monotonic() - self._read_at >= _LIST_SECONDS:
+    async def entries(self, seconds: float = _LIST_SECONDS) -> Sequence[Entry]:
+        if time.monotonic() - self._read_at >= seconds:
             self._listed = await asyncio.to_thread(self._read)
             self._read_at = time.monotonic()
         self._models, found = {}, []
@@ -111,7 +114,10 @@ class OwnModels:
         return found
 
     async def find(self, name: str) -> Entry:
-        return found_in(name, await self.entries())
+        try:
+            return found_in(name, await self.entries(_NAME_SECONDS))
+        except (NotAllowed, NoStarter):
+            return found_in(name, await self.entries())
 
     async def engine(self, entry: Entry) -> TextEngine:
         model = self._models.get(entry.id)
@@ -173,7 +179,7 @@ class ServersModels:
     def __init__(self, app: App, url: str, key: str, first: str = "") -> None:
         self._app, self._url, self._key, self._first = app, url, key, first
         self._engines: dict[str, TextEngine] = {}
-        self._read_at = -_LIST_SECONDS
+        self._read_at = -math.inf
         self._kind = ""
         self._models: tuple[ServerModel, ...] = ()
         self._root = url

@@ -12,8 +12,10 @@ from localstory.app import App, open_app
 from localstory.models.library import resolve_text_model
 from localstory.models.names import NoStarter
 from localstory.server.refusals import NotAllowed
-from localstory.server.shelf import OwnModels, found_in
+from localstory.server.shelf import OwnModels, ServersModels, found_in
 from tests.conftest import worker_processes
+from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.served import Served, chat
 
 
 @pytest.fixture
@@ -80,3 +82,25 @@ def test_one_model_is_in_memory_at_a_time_and_comes_back(app: App) -> None:
     for number in (0, 1, 0):
         children, loaded = app.runtime.run(use(number))
         assert children == 1 and loaded == [at == number for at in range(3)]
+
+
+def test_a_server_that_passes_on_serves_the_other_s_models(home: Path) -> None:
+    """`--engine`: what the other can't do is refused in words, what it did otherwise is told."""
+    with OpenAIServer(key="sk-of-the-other") as other, open_app(home, writes=False) as app:
+        with Served(ServersModels(app, other.url, "sk-of-the-other")) as served:
+            status, _headers, listed = served.get("/v1/models")
+            assert status == 200 and [model["id"] for model in listed["data"]] == ["the-sea-1b"]
+            status, _headers, said = served.post("/v1/chat/completions", chat(max_tokens=7, seed=3))
+            assert status == 200 and said["usage"]["completion_tokens"] == 7 and said["model"] == "the-sea-1b"
+            assert other.requests[-1].headers["authorization"] == "Bearer sk-of-the-other" and other.requests[-1].body["seed"] == 3
+            status, _headers, said = served.post("/v1/chat/completions", chat(grammar='root ::= "a"'))
+            assert (status, said["error"]["code"]) == (400, "not_offered")
+            status, _headers, said = served.post("/v1/chat/completions", chat(max_tokens=3, top_k=5))
+            assert status == 200 and "top_k" in said["warnings"][0]
+        app.net.close()
+
+
+def test_another_server_that_is_gone_is_a_bad_gateway(home: Path) -> None:
+    with open_app(home, writes=False) as app, Served(ServersModels(app, "http://127.0.0.1:9", "")) as served:
+        status, _headers, said = served.post("/v1/chat/completions", chat())
+        assert (status, said["error"]["code"], said["error"]["type"]) == (502, "no_connection", "server_error")
