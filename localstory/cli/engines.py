@@ -15,6 +15,7 @@ from localstory.keys import VARIABLE
 from localstory.words import _, mark, number, size
 
 if TYPE_CHECKING:
+    from localstory.engines.text.discovery import FoundServer
     from localstory.engines.text.endpoint import ServerModel
     from localstory.hardware.machine import EngineDevice
 
@@ -69,7 +70,8 @@ def _forget(screen: Screen) -> dict[str, Any]:
 
 def _overview(screen: Screen) -> dict[str, Any]:
     """`{"engines": [{kind, name, version, installed, runs_on, devices, models, problem}], "servers": [{kind, title, url, version,
-    needs_key, models[{name, title, loaded, context_length, max_context_length, quantisation, size_bytes, remote}], cannot{what: why}}]}`;
+    needs_key, models[{name, title, loaded, context_length, max_context_length, quantisation, size_bytes, remote}],
+    speech[], images[], cannot{what: why}}]}`;
     no lock, nothing is changed. Servers are looked for on this computer only."""
     from localstory import paths
     from localstory.hardware.probe import processor
@@ -109,6 +111,7 @@ def _servers(screen: Screen) -> list[dict[str, Any]]:
             screen.say(f"{'':<10} {wanted}")
         for model in server.models:
             screen.say(f"{'':<10} {_model(model)}")
+        _tell_media(server, screen)
     return [
         {
             "kind": server.kind, "title": server.title, "url": server.url, "version": server.version or None, "needs_key": server.needs_key,
@@ -120,10 +123,20 @@ def _servers(screen: Screen) -> list[dict[str, Any]]:
                 }
                 for model in server.models
             ],
+            "speech": [name or None for name in server.media.speech], "images": [name or None for name in server.media.images],
             "cannot": {what: _(server.capabilities.why_not(what)) for what in _FEATURES if server.capabilities.why_not(what)},
         }
         for server in found
     ]  # fmt: skip
+
+
+def _tell_media(server: FoundServer, screen: Screen) -> None:
+    """What it offers for stories, and how to take it."""
+    for names, words, option in ((server.media.speech, _("reads aloud"), "--voice"), (server.media.images, _("makes pictures"), "--images")):
+        if names:
+            with_model = f"{server.url}#{names[0]}" + ("/" if option == "--voice" and names[0] else "") if names[0] else server.url
+            told = _("{what}: localstory story new … {option} {address}").format(what=words, option=option, address=with_model)
+            screen.say(f"{'':<10} {told}")
 
 
 _FEATURES = ("json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "load", "unload", "token_count")

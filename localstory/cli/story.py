@@ -41,9 +41,9 @@ def add_story_options(parser: argparse.ArgumentParser) -> None:
     """What both `story new` and `demo` know."""
     parser.add_argument("--scenes", type=int, default=5, help=_("how many scenes, 1 to 40 (default 5)"))
     parser.add_argument("--language", choices=("en", "vi"), default="en", help=_("the story's language (default en)"))
-    parser.add_argument("--images", default="builtin", help=_('"builtin" draws pictures, "none" makes title cards (default builtin)'))
+    parser.add_argument("--images", default="builtin", help=_('"builtin" draws pictures, "none" makes title cards, or a server\'s address (default builtin)'))
     parser.add_argument("--model", default="", help=_("who writes: a path or title; default: the best model there is"))
-    parser.add_argument("--voice", default="", help=_("who reads: a voice's path or name; default: the best there is"))
+    parser.add_argument("--voice", default="", help=_("who reads: a voice's path or name, or a server's address; default: the best there is"))
     parser.add_argument("--size", default="1280x720", help=_("the film's size (default 1280x720)"))
     parser.add_argument("--seed", type=int, default=1, help=_("another number, another story (default 1)"))
 

@@ -133,7 +133,7 @@ async def live_client(
         yield made
 
 
-async def ask_json(
+async def ask_bytes(
     net: client.Net,
     server: str,
     path: str,
@@ -143,10 +143,10 @@ async def ask_json(
     key: str = "",
     patience: LivePatience = QUICK,
     limit_bytes: int = 8 << 20,
-) -> Any:
-    """The JSON value of a short answer: GET, or POST where there is a `body`. `path` begins at the server's root.
+) -> tuple[str, bytes]:
+    """(content type in lower case, the whole answer): GET, or POST where there is a `body`. `path` begins at the server's root.
 
-    Raises NetTrouble or HttpRefusal.
+    Raises NetTrouble (BadAnswer when it is larger than `limit_bytes`) or HttpRefusal.
     """
     async with live_client(net, server, purpose=purpose, key=key, patience=patience) as http:
         host = http.base_url.host
@@ -158,9 +158,26 @@ async def ask_json(
                 have += len(part)
                 if have > limit_bytes:
                     raise errors.BadAnswer(host, mark("It is larger than {limit}."), limit=Size(limit_bytes))
+            return response.headers.get("content-type", "").split(";")[0].strip().lower(), b"".join(parts)
+
+
+async def ask_json(
+    net: client.Net,
+    server: str,
+    path: str,
+    *,
+    purpose: str,
+    body: Mapping[str, Any] | None = None,
+    key: str = "",
+    patience: LivePatience = QUICK,
+    limit_bytes: int = 8 << 20,
+) -> Any:
+    """The JSON value of a short answer; otherwise as `ask_bytes`."""
+    _kind, content = await ask_bytes(net, server, path, purpose=purpose, body=body, key=key, patience=patience, limit_bytes=limit_bytes)
     try:
-        return json.loads(b"".join(parts))
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
+        host = urlsplit(server).hostname or ""
         raise errors.BadAnswer(host, mark("It is a web page or a text, not the list that was asked for.")) from error
 
 

@@ -82,7 +82,7 @@ class Project:
     language: str = "en"
     scenes: int = 5
     images: str = "builtin"
-    """ "builtin" or "none"."""
+    """ "builtin", "none", or a server's address (`registry.is_server`)."""
     writer: str = ""
     """The model's title or path, as `models` resolves it; empty: the best there is."""
     voice: str = ""

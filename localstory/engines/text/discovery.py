@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from localstory.engines.media import NO_MEDIA, Media, media_of
 from localstory.engines.text import dialects, lmstudio, ollama
 from localstory.engines.text.endpoint import Capabilities, ServerModel, count_in, host_of
 from localstory.engines.text.openai_endpoint import listed as openai_listed
@@ -57,6 +58,8 @@ class FoundServer:
     models: tuple[ServerModel, ...]
     capabilities: Capabilities
     needs_key: bool = False
+    media: Media = NO_MEDIA
+    """What it offers for speech and pictures."""
 
     @property
     def title(self) -> str:
@@ -85,7 +88,14 @@ async def identify(net: Net, url: str, key: str = "", seconds: float = 15.0) -> 
 
 
 def recognise(url: str, answers: Mapping[str, Any]) -> FoundServer | None:
-    """Who answered so (question -> JSON value); None for no model server. Pure."""
+    """Who answered so (question -> JSON value), and what it offers; None for no model server. Pure."""
+    found = _recognised(url, answers)
+    if found is None or found.kind in ("ollama", "lmstudio"):  # neither speaks nor draws
+        return found
+    return replace(found, media=media_of((model.name for model in found.models), answers.get("/api/extra/version")))
+
+
+def _recognised(url: str, answers: Mapping[str, Any]) -> FoundServer | None:
     host = host_of(url)
     listed = openai_listed(answers.get("/v1/models"))
     extra = answers.get("/api/extra/version")
@@ -164,8 +174,6 @@ async def _ask_all(net: Net, url: str, key: str, seconds: float) -> tuple[dict[s
 
 
 def _with_window(model: ServerModel, window: int | None) -> ServerModel:
-    from dataclasses import replace
-
     return replace(model, context_length=window, loaded=True if model.loaded is None else model.loaded)
 
 

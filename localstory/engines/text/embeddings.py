@@ -41,17 +41,33 @@ def in_parts(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def vectors_in(rows: object, count: int, host: str) -> list[tuple[float, ...]]:
-    """A server's rows of numbers as vectors of length 1. Raises BadAnswer when they are not `count` rows of equally many finite numbers."""
+    """A server's rows of numbers as vectors of length 1. Raises BadAnswer when they are not `count` rows of equally many finite numbers.
+
+    llama-cpp-python's server gives, for a model that was not made for it, a vector for each token: their mean stands for the text
+    (llama.cpp's "mean" pooling).
+    """
     if not isinstance(rows, list) or len(rows) != count:
         raise BadAnswer(host, mark("It has another number of vectors than texts were sent."))
-    vectors = []
+    vectors: list[tuple[float, ...]] = []
     for row in rows:
-        numbers = isinstance(row, list) and row and all(isinstance(one, int | float) and not isinstance(one, bool) for one in row)
-        vector = unit(row) if numbers else None
-        if vector is None or len(vector) != len(rows[0]):
+        vector = unit(_mean(row) if isinstance(row, list) and row and isinstance(row[0], list) else _numbers(row))
+        if vector is None or (vectors and len(vector) != len(vectors[0])):
             raise BadAnswer(host, mark("A vector in its answer is none."))
         vectors.append(vector)
     return vectors
+
+
+def _numbers(row: object) -> list[float]:
+    """The row when it holds nothing but numbers, else none."""
+    return row if isinstance(row, list) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in row) else []
+
+
+def _mean(rows: list[object]) -> list[float]:
+    """The mean of rows of equally many numbers; none when they are not."""
+    checked = [_numbers(row) for row in rows]
+    if not all(len(row) == len(checked[0]) for row in checked):
+        return []
+    return [math.fsum(column) / len(checked) for column in zip(*checked, strict=True)]
 
 
 def packed(vector: Sequence[float]) -> str:

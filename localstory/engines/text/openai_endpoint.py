@@ -27,6 +27,7 @@ from localstory.engines.base import (
     TextRequest,
     TokenChoice,
     TokenLogprob,
+    Warned,
 )
 from localstory.engines.text.dialects import LLAMA_SERVER, OPENAI, Dialect, request_fields
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
@@ -151,6 +152,9 @@ class OpenAIEndpoint:
             if not writing.has_words and self._context_length and at_least >= self._context_length:
                 raise PromptTooLong(counted, self._context_length) from error
             raise
+        if not writing.finish and not writing.is_stopped:
+            # llama-cpp-python's server breaks a reply off so when another request comes.
+            writing.warnings.append(Warned(mark("{host} ended without saying why: something may be missing at the end."), {"host": self.host}))
         told = seed if "seed" in self.dialect.features else 0
         yield writing.reply(model=self._model, engine=self.dialect.name, seed=told, counted=counted, context_length=self._context_length)
 
@@ -231,20 +235,33 @@ class OpenAIEndpoint:
         tokens = 0
         if texts:
             await self._look()
+        for text in texts:  # some servers cut what is too long, without a word
+            if self._context_length and least_count([text]) > self._context_length:
+                raise PromptTooLong(max(careful_count(text), self._context_length + 1), self._context_length)
         for part in in_parts(texts):
-            body = {"model": self._model, "input": part, "encoding_format": "float"}
-            value = await self._ask("/embeddings", body, is_slow=True, purpose=EMBEDDING, counted=max(map(careful_count, part)))
-            rows = value.get("data") if isinstance(value, dict) else None
-            if isinstance(value, dict) and rows is None and value.get("error"):  # LM Studio answers so, with 200, what it doesn't know
-                raise ServerSaid(self.host, said_in(value))
-            if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("index"), int) for row in rows):
-                raise BadAnswer(self.host, mark("It is another list than agreed."))
-            vectors += vectors_in([row.get("embedding") for row in sorted(rows, key=lambda row: int(row["index"]))], len(part), self.host)
-            told = count_in(value.get("usage"), "prompt_tokens")
-            tokens += told if told is not None else sum(map(careful_count, part))
+            rows, told = await self._embedded(part)
+            if len(part) > 1 and any(isinstance(row, list) and row and isinstance(row[0], list) for row in rows):
+                # llama-cpp-python's server, with a vector for each token: right for one text, mixed up for several (seen in 0.3.36).
+                singly = [await self._embedded([text]) for text in part]
+                rows, told = [row for one, _tokens in singly for row in one], sum(count for _one, count in singly)
+            vectors += vectors_in(rows, len(part), self.host)
+            tokens += told
             if report is not None:
                 report(Progress(_READING, len(vectors), len(texts)))
         return Embeddings(tuple(vectors), tokens, self._model)
+
+    async def _embedded(self, part: list[str]) -> tuple[list[Any], int]:
+        """(the server's rows in the order of the texts, tokens)."""
+        body = {"model": self._model, "input": part, "encoding_format": "float"}
+        value = await self._ask("/embeddings", body, is_slow=True, purpose=EMBEDDING, counted=max(map(careful_count, part)))
+        rows = value.get("data") if isinstance(value, dict) else None
+        if isinstance(value, dict) and rows is None and value.get("error"):  # LM Studio answers so, with 200, what it doesn't know
+            raise ServerSaid(self.host, said_in(value))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("index"), int) for row in rows):
+            raise BadAnswer(self.host, mark("It is another list than agreed."))
+        told = count_in(value.get("usage"), "prompt_tokens")
+        in_order = [row.get("embedding") for row in sorted(rows, key=lambda row: int(row["index"]))]
+        return in_order, told if told is not None else sum(map(careful_count, part))
 
     async def close(self) -> None:
         """Nothing stays open between requests."""
