@@ -52,6 +52,8 @@ class _Branch:
     saved: int = 0
     """How many of its tokens are on the disk."""
     points: list[Snapshot] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
+    """A number for the cell of each token: branches that share a cell have the same one."""
 
     def array(self) -> Tokens:
         return np.array(self.tokens, dtype=np.int32)
@@ -65,9 +67,10 @@ class KvCache:
         self._shelf = shelf or Shelf({}, "")
         self.shape = shape_of(loaded)
         self._sequences = int(L.llama_n_seq_max(loaded.context)) if self.shape.shares else 1
+        self._cells = int(L.llama_n_ctx(loaded.context))
         self._flash = loaded.flash
         self._batch = L.llama_batch_init(self.shape.batch, 0, 1)
-        self._turn = 0
+        self._turn = self._cell = 0
         self._now = _Branch(0, [], 0, "", 0)
         self._live = [self._now]
         self._alone = True  # since it was empty, the cache held one branch alone, in the cells from 0 on
@@ -105,13 +108,11 @@ class KvCache:
 
     def append(self, token: int) -> None:
         """Evaluate the next token; its logits are there afterwards. Raises Cancelled, Refused."""
-        self._decode([token], len(self._now.tokens))
-        self._now.tokens.append(token)
+        self._decode([token])
 
     def append_many(self, tokens: list[int]) -> None:
         """Evaluate the next tokens (at most `LoadedModel.outputs`) in one batch; logits 0, 1, … belong to them in order. Raises as `append`."""
-        self._decode(tokens, len(self._now.tokens), outputs=len(tokens))
-        self._now.tokens += tokens
+        self._decode(tokens, outputs=len(tokens))
 
     def cut(self, length: int) -> bool:
         """Forget the active branch from position `length` on; False when that is not possible and all of it is forgotten."""
@@ -132,23 +133,20 @@ class KvCache:
             return False
         if ring_breaks(length, len(branch.tokens), self.shape):
             self._in_place = False
-        del branch.tokens[length:]
-        branch.exact = min(branch.exact, length)
-        branch.saved = min(branch.saved, length)
-        branch.points = [point for point in branch.points if point.length <= length]
+        _shorten(branch, length)
         return True
 
     def _forget(self, branch: _Branch) -> None:
         """Empty the branch. It stays live, with nothing in it."""
         L.llama_memory_seq_rm(self._loaded.memory, branch.seq, -1, -1)
-        branch.tokens, branch.exact, branch.saved, branch.points = [], 0, 0, []
+        _shorten(branch, 0)
         if len(self._live) == 1:
             L.llama_memory_clear(self._loaded.memory, True)
             self._alone = self._in_place = True
 
-    def _decode(self, tokens: list[int], start: int, outputs: int = 1) -> None:
-        """Evaluate at most a batch of tokens at positions from `start`; the last `outputs` get logits. Raises Cancelled, Refused."""
-        batch, seq = self._batch, self._now.seq
+    def _decode(self, tokens: list[int], outputs: int = 1) -> None:
+        """Evaluate at most a batch of tokens behind the active branch; the last `outputs` get logits. Raises Cancelled, Refused."""
+        batch, seq, start = self._batch, self._now.seq, len(self._now.tokens)
         batch.n_tokens = len(tokens)
         for index, token in enumerate(tokens):
             batch.token[index] = token
@@ -160,6 +158,9 @@ class KvCache:
         while status == _FULL and self._drop_least_used():
             status = L.llama_decode(self._loaded.context, batch)
         if status == 0:
+            self._now.tokens += tokens
+            self._now.cells += range(self._cell, self._cell + len(tokens))
+            self._cell += len(tokens)
             return
         # llama.cpp has taken this batch out again; what was evaluated before it is still right (llama-context.cpp, decode). A
         # recurrent state has no way back.
@@ -186,6 +187,7 @@ class KvCache:
         # What it holds now is a part of this very request, whoever was the first to ask for it.
         self._now.used, self._now.private = self._turn, self.private
         self._told = self._told or {"cache": source, "exact": strict}
+        self._make_room(len(tokens) - reused)
         batch = self.shape.batch
         stops = points_to_take(reused, len(tokens), self.shape)
         start = reused
@@ -195,9 +197,8 @@ class KvCache:
             if not strict:
                 # Only a strict reply must keep to the grid; a stop near the end is worth a batch of its own elsewhere.
                 end = min([end, *(stop for stop in stops if stop > start)])
-            self._decode(tokens[start:end], start)
+            self._decode(tokens[start:end])
             branch = self._now
-            branch.tokens += tokens[start:end]
             if start == branch.exact and end - start == batch and self._alone and self._in_place:
                 branch.exact = end
             if end in stops:
@@ -269,6 +270,12 @@ class KvCache:
         L.llama_memory_seq_rm(self._loaded.memory, branch.seq, -1, -1)
         self._live.remove(branch)
 
+    def _make_room(self, cells: int) -> None:
+        """See that so many cells are free, as far as other branches can leave."""
+        if self.shape.shares:
+            while len(set().union(*(branch.cells for branch in self._live))) + cells > self._cells and self._drop_least_used():
+                pass
+
     def _drop_least_used(self) -> bool:
         """Make room in the cache; False when the active branch is alone in it."""
         others = [branch for branch in self._live if branch is not self._now]
@@ -287,7 +294,7 @@ class KvCache:
             new = self._free_branch()
             L.llama_memory_seq_cp(self._loaded.memory, branch.seq, new.seq, 0, length)
             new.tokens, new.exact, new.private = branch.tokens[:length], min(branch.exact, length), branch.private
-            new.saved = min(branch.saved, length)
+            new.saved, new.cells = min(branch.saved, length), branch.cells[:length]
             self._now = new
             return True
         if strict:
@@ -315,12 +322,14 @@ class KvCache:
         else:
             self._now = self._free_branch()
         branch = self._now
-        while not self._set_state(saved.whole, branch.seq, L.LLAMA_STATE_SEQ_FLAGS_NONE):
-            if not self._drop_least_used():
-                self._shelf.forget(choice.kept.name)
-                self._forget(branch)
-                return False
+        self._make_room(len(saved.tokens))
+        if not self._set_state(saved.whole, branch.seq, L.LLAMA_STATE_SEQ_FLAGS_NONE):
+            self._shelf.forget(choice.kept.name)
+            self._forget(branch)
+            return False
         branch.tokens = [int(token) for token in saved.tokens]
+        branch.cells = list(range(self._cell, self._cell + len(saved.tokens)))
+        self._cell += len(saved.tokens)
         branch.saved = len(branch.tokens) if self._shelf.on_disk(saved.tokens, saved.key) else 0
         branch.points = list(saved.points)
         if len(self._live) == 1:
@@ -380,10 +389,7 @@ class KvCache:
             return False
         window = self.shape.window
         self._in_place = self._in_place and (not window or point.length <= window or (point.length - window) % self.shape.ring == 0)
-        del branch.tokens[point.length :]
-        branch.exact = min(branch.exact, point.length)
-        branch.saved = min(branch.saved, point.length)
-        branch.points = [one for one in branch.points if one.length <= point.length]
+        _shorten(branch, point.length)
         return True
 
     def _state_of(self, branch: _Branch) -> Saved | None:
@@ -422,6 +428,13 @@ class KvCache:
             self._shelf.save_memory(stop)
         except Stopped:
             return
+
+
+def _shorten(branch: _Branch, length: int) -> None:
+    """What is known of a branch after the cache was cut there."""
+    del branch.tokens[length:], branch.cells[length:]
+    branch.exact, branch.saved = min(branch.exact, length), min(branch.saved, length)
+    branch.points = [point for point in branch.points if point.length <= length]
 
 
 def shape_of(loaded: LoadedModel) -> CacheShape:

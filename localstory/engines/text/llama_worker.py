@@ -9,8 +9,10 @@ of the whole process; these calls do neither. What the child is made of: `loaded
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as L
@@ -21,6 +23,7 @@ from localstory.engines.text.drafter import DraftModel
 from localstory.engines.text.embedder import Embedder
 from localstory.engines.text.generation import Generation
 from localstory.engines.text.kv_cache import KvCache
+from localstory.engines.text.kv_shelf import Shelf, deciding_settings, file_fingerprint, identity_of
 from localstory.engines.text.loaded import LoadedModel, load_log, start_engine
 from localstory.engines.text.prompt_tokens import Prompts
 
@@ -89,7 +92,12 @@ class LlamaWorker:
         self.free()
         model = LoadedModel(args, job)
         model.job = None
-        cache = KvCache(model)
+        kept = args.get("kv") or {}
+        identity = ""
+        if kept.get("folder"):
+            engine = f"{version('llama-cpp-python')} {L.__file__} {L.llama_print_system_info().decode('utf-8', 'replace')}"
+            identity = identity_of(file_fingerprint(Path(str(args["path"]))), engine, deciding_settings(args))
+        cache = KvCache(model, Shelf(kept, identity))
         drafter = None
         try:
             if args.get("draft"):
@@ -120,8 +128,21 @@ class LlamaWorker:
     def _reply(self, ready: _Ready, args: dict[str, Any], job: Job) -> dict[str, object]:
         began = time.perf_counter()
         ready.embedder.free()  # one of the two contexts works; the other's memory may be wanted
+        ready.cache.begin(bool(args.get("private")))
         ready.cache.settings_key = ready.adapters.use([(str(path), float(strength)) for path, strength in args.get("loras") or ()])
-        return ready.generation.reply(ready.prompts.start_of(args), args, job, began)
+        result = ready.generation.reply(ready.prompts.start_of(args), args, job, began)
+        decided = {"flash_attention": ready.model.flash, "kv_type": ready.model.context_args["type_k"], **ready.cache.facts()}
+        return result | {"made_with": {**(result.get("made_with") or {}), **decided}}  # type: ignore[dict-item]
+
+    def quiet(self, stop: Callable[[], bool]) -> None:
+        """Nothing was asked for a while: what was evaluated goes to the disk, so that a crash or a restart costs little."""
+        if self._ready is not None:
+            self._ready.cache.save_to_disk(stop, all_of_it=False)
+
+    def closing(self, stop: Callable[[], bool]) -> None:
+        """The child is about to end."""
+        if self._ready is not None:
+            self._ready.cache.save_to_disk(stop, all_of_it=True)
 
     def _count(self, ready: _Ready, args: dict[str, Any]) -> dict[str, object]:
         if "messages" in args:
