@@ -140,9 +140,10 @@ def _tell(report: BenchReport, kept: int, screen: Screen) -> None:
     screen.say(f"{report.model} · {', '.join(facts)}")
     rows: list[tuple[str, str]] = []
     for speed in report.speeds:
-        at = _(" after {tokens} tokens").format(tokens=number(speed.depth)) if speed.depth else ""
-        rows.append((_("Reading {tokens} tokens").format(tokens=number(speed.prompt_tokens)) + at, _rate(speed.prompt_tps)))
-        rows.append((_("Writing {tokens} tokens").format(tokens=number(speed.generate_tokens)) + at, _rate(speed.generate_tps)))
+        reading = _("Reading {tokens} tokens after {depth}") if speed.depth else _("Reading {tokens} tokens")
+        writing = _("Writing {tokens} tokens after {depth}") if speed.depth else _("Writing {tokens} tokens")
+        rows.append((reading.format(tokens=number(speed.prompt_tokens), depth=number(speed.depth)), _rate(speed.prompt_tps)))
+        rows.append((writing.format(tokens=number(speed.generate_tokens), depth=number(speed.depth)), _rate(speed.generate_tps)))
     if report.load_s is not None:
         rows.append((_("Loading the model"), _seconds(report.load_s)))
     if report.switch is not None:

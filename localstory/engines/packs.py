@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from localstory.children.library import PACKAGE, package_version
-from localstory.errors import CannotContinue, Word
+from localstory.errors import CannotContinue
 from localstory.settings import Settings
 from localstory.words import mark
 
@@ -227,8 +227,3 @@ def backends_of(package: Path) -> tuple[str, ...]:
     """What the build in the folder of the package can use beside the processor, told by its libraries."""
     names = [path.name for path in (package / "lib").glob("*ggml-*")]
     return tuple(word for part, word in BACKENDS.items() if any(f"ggml-{part}." in name for name in names))
-
-
-def shown_name(name: str) -> str | Word:
-    """The pack's name for people; the portable build has one too."""
-    return name or Word(mark("portable processor build"))

@@ -29,13 +29,15 @@ def ask(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[
 
 
 @pytest.mark.slow
-def test_after_a_bench_the_fit_check_says_measured_here(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    code, told = ask(capsys, "bench", "--model", MODEL, "--runs", "3", "--prompt", "48", "--generate", "36", "--branch", "200")
+def test_after_a_bench_the_fit_check_says_measured_here(capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One thread: two wait for each other where other programs run beside.
+    monkeypatch.setattr("localstory.engines.text.llama_cpp.worker_threads", lambda: 1)
+    code, told = ask(capsys, "bench", "--model", MODEL, "--runs", "3", "--prompt", "40", "--generate", "34", "--branch", "180")
     assert code == 0 and told["kept"] == 4
     (speed,) = told["speeds"]
     for figure in (speed["prompt_tps"], speed["generate_tps"], told["load_s"], told["switch"]["cold_s"], told["switch"]["switch_s"]):
         assert 0 < figure["low"] <= figure["median"] <= figure["high"]
-    assert told["switch"]["reused_tokens"] >= 150 and told["switch"]["ratio"] < 1
+    assert told["switch"]["reused_tokens"] >= 130 and told["switch"]["ratio"] < 1
     memory = told["memory"]
     assert memory["rss_bytes"] > memory["anonymous_bytes"] > 0 and memory["engine_bytes"] > 200 << 20  # 92 of weights, 180 of cache
     inbox = [json.loads(file.read_text()) for file in (home / "inbox").glob("*.json")]

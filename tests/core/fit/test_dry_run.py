@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from localstory.fit.context_params import KV_TYPES, ContextParams
 from localstory.fit.build import repacking_features
+from localstory.fit.context_params import KV_TYPES, ContextParams
 from localstory.fit.dry_run import DryRunner, EngineRefuses, NotPlanned
 from localstory.fit.engine_log import MIB, memory_need, read_log
 from localstory.fit.estimate import GraphicsSlot, Placement
