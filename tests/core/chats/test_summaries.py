@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from localstory.chats import Chats
 from localstory.chats.asking import MustChoose
 from localstory.chats.kept import told
 from localstory.chats.service import Waiting
-from localstory.chats.summarising import SUMMARISING, Summarising, portion, request_for
-from localstory.chats.tree import ChatId, ChatMessage
+from localstory.chats.store import Summary, SummaryId
+from localstory.chats.summarising import SUMMARISING, Summarising, checkpoints_for, portion, request_for
+from localstory.chats.tree import ChatId, ChatMessage, MessageId
 from localstory.context import Item
-from localstory.context.summaries import due
+from localstory.context.summaries import best_of, due
 from localstory.db import Database
 from localstory.engines.base import TextEngine, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
@@ -110,15 +112,31 @@ async def test_the_summary_is_written_behind_the_replies_and_stands_in_the_next_
 
 async def test_what_the_model_is_asked_begins_like_the_chat_so_that_nothing_is_read_twice(chats: Chats) -> None:
     engine = writer()
-    chat_id, _replies = await talk(chats, engine, 24)
-    wish = wishes(engine)[0]
-    at = engine.requests.index(wish)
-    before = engine.requests[at - 1].messages
-    assert wish.messages[:-1] == before[: len(wish.messages) - 1]
-    assert len(wish.messages) > 6
-    later = wishes(engine)[-1]
-    assert chats.summaries(chat_id)[-2].text in later.messages[0].text  # the next one builds on it
-    assert "short account at the very top" in later.messages[-1].text
+    chat_id, _replies = await talk(chats, engine, 1)
+    await chats.change(chat_id, system_prompt="You are a sailor.")
+    await talk(chats, engine, 24, chat_id)
+    asked = wishes(engine)
+    assert len(asked) >= 2
+    for wish in asked:
+        before = engine.requests[engine.requests.index(wish) - 1].messages
+        assert wish.messages[:-1] == before[: len(wish.messages) - 1]
+        assert wish.messages[0].text.startswith("You are a sailor.")
+        assert len(wish.messages) > 6
+    # The second builds on the first, which stands at the top.
+    assert chats.summaries(chat_id)[0].text in asked[1].messages[0].text
+    assert "short account at the very top" in asked[1].messages[-1].text
+
+
+def test_of_two_summaries_of_the_same_messages_the_newer_one_is_used() -> None:
+    history = conversation(3)
+    old, new = (Summary(SummaryId(number), ChatId(1), MessageId(7), text, "", "model", "m", 0, 0) for number, text in ((1, "old"), (2, "new")))
+    history = [replace(item, id="7" if at == 3 else item.id) for at, item in enumerate(history)]
+    fingerprint = due(history, 4, None, 50).fingerprint
+    kept = [replace(old, fingerprint=fingerprint), replace(new, fingerprint=fingerprint)]
+    best = best_of(checkpoints_for(kept, history), history)
+    assert best is not None
+    assert best.text.endswith("new")
+    assert checkpoints_for(kept, history[:3]) == []
 
 
 async def test_a_chat_that_is_long_already_is_summarised_before_its_reply_in_portions(chats: Chats, hub: Hub) -> None:
