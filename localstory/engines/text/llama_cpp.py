@@ -29,6 +29,7 @@ from localstory.engines.base import (
     TokenChoice,
     TokenLogprob,
     Usage,
+    Warned,
 )
 from localstory.engines.text.conversation import ToolsNotKnown, calls_in, check_tools, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
@@ -150,6 +151,7 @@ class LlamaCppEngine:
         self._wanted_pack = pack
         self._pack: packs.Pack | None = None
         self._failed_pack: packs.Pack | None = None
+        self._told_trouble = ""
         self.pack_trouble: CannotContinue | None = None
         """Why the chosen engine pack is not what runs; None when it is, or none was chosen."""
         self._child = self._new_child()
@@ -382,8 +384,17 @@ class LlamaCppEngine:
             reasoning=str(result["reasoning"]),
             tool_calls=calls_in(result),
             made_with=self._pack_facts() | result["made_with"],
-            warnings=warnings_of(result["notices"]),
+            warnings=(*self._pack_warnings(), *warnings_of(result["notices"])),
         )
+
+    def _pack_warnings(self) -> list[Warned]:
+        """Why the chosen pack is not used: told once, not with every reply."""
+        trouble = str(self.pack_trouble or "")
+        news, self._told_trouble = trouble != self._told_trouble, trouble
+        if self.pack_trouble is None or not news:
+            return []
+        text = mark("The engine pack “{pack}” is not used, the portable build wrote this. {why}")
+        return [Warned(text, {"pack": getattr(self.pack_trouble, "name", ""), "why": failure_words(self.pack_trouble)})]
 
     def _pack_facts(self) -> dict[str, Any]:
         """For `Reply.made_with`: which build wrote it, and why not the chosen one."""

@@ -23,7 +23,7 @@ from localstory.fit.records import settings_key
 from localstory.fit.shape import shape_of
 from localstory.gguf.header import check_file
 from localstory.gguf.stripped import strip_files
-from localstory.words import tell
+from localstory.words import fill, tell
 from tests.conftest import OLD_PACK, installed_file
 
 ASK = TextRequest(prompt="Once upon a time there was", max_tokens=3, sampling=Sampling(temperature=0.0))
@@ -144,10 +144,13 @@ async def test_a_chat_is_never_lost_to_a_broken_pack(
     reply = (await write(engine)).reply
     assert reply.text and (reply.made_with["engine_pack"], reply.made_with["engine_pack_wanted"]) == ("builtin", OLD_PACK)
     assert isinstance(engine.pack_trouble, CannotContinue) and tell(engine.pack_trouble).detail in reply.made_with["engine_pack_trouble"]
+    (warned,) = reply.warnings
+    assert OLD_PACK in fill(warned.template, warned.values)
     pid = engine.process_id
     for _again in range(2):
         assert await engine.count_tokens("a sea") == 2
-    assert engine.process_id == pid and asked == 3  # what failed is not tried at every word
+    assert (await write(engine)).reply.warnings == ()  # told once
+    assert engine.process_id == pid and asked == 4  # what failed is not tried at every word
 
 
 async def test_a_pack_that_crashes_does_not_quarantine_the_model(
