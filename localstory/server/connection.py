@@ -54,9 +54,9 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
-            self._make_room()
-        self._wait_for_headers()
+        self._make_room()
+        if not transport.is_closing():
+            self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
@@ -114,8 +114,12 @@ class Connection(H11Protocol):
             self._refuse(NotAllowed(408, "request_timeout", title=mark("The request took too long to come")))
 
     def _make_room(self) -> None:
-        """The table is full: the oldest connection that asks nothing goes, or else the new one."""
-        waiting = [one for one in self.connections if isinstance(one, Connection) and one is not self and one.is_waiting]
+        """When the table is full, the oldest connection that asks nothing goes, or else the new one."""
+        # What is closing is in the table a moment longer: of a hundred that come at once, each must find another one to end.
+        there = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        if len(there) <= self.limits.connections:
+            return
+        waiting = [one for one in there if one is not self and one.is_waiting]
         oldest = min(waiting, key=lambda one: one._clock.when() if one._clock is not None else 0.0, default=self)
         oldest.transport.abort()
 
