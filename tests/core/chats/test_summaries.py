@@ -14,9 +14,9 @@ from localstory.chats.asking import MustChoose
 from localstory.chats.kept import told
 from localstory.chats.service import Waiting
 from localstory.chats.store import Summary, SummaryId
-from localstory.chats.summarising import SUMMARISING, Summarising, checkpoints_for, portion, request_for
+from localstory.chats.summarising import SUMMARISING, NoSummary, Summarising, checkpoints_for, portion, request_for, write
 from localstory.chats.tree import ChatId, ChatMessage, MessageId
-from localstory.context import Item
+from localstory.context import Counts, Item
 from localstory.context.summaries import best_of, due
 from localstory.db import Database
 from localstory.engines.base import TextEngine, TextRequest
@@ -244,6 +244,7 @@ async def test_stopping_while_it_is_summarised_stops_the_reply(chats: Chats) -> 
     await asked_for_one(engine)
     await chats.stop(chat_id)
     assert asked.cancelled()
+    assert not engine._turn.locked()  # nobody goes on writing behind the person's back
     tip = chats.get(chat_id).tip_id  # type: ignore[union-attr]
     assert chats.tree(chat_id).messages[tip].state == "stopped"  # type: ignore[index]
     engine._seconds = 0.0
@@ -358,6 +359,23 @@ def test_a_portion_is_whole_turns_that_fit_and_one_at_least(room: int, covered: 
     assert part.fingerprint == due(history, covered, None, 50).fingerprint
     further = portion(due(history, 20, due(history, 4, None, 50).written("s"), 50), history, {"x": 8}, room, 2)
     assert len(further.covers) == min(20, 4 + covered)
+
+
+async def test_a_summary_longer_than_what_it_stands_for_is_none() -> None:
+    history = conversation(2, "a few words")
+    asked = due(history, 4, None, 50)
+    with pytest.raises(NoSummary, match="longer"):
+        await write(asked, history, writer("word " * 20), Counts(), lambda _progress: None)
+    _part, text = await write(asked, history, writer("They spoke."), Counts(), lambda _progress: None)
+    assert text == "They spoke."
+
+
+async def test_without_room_for_a_summary_none_is_asked_for() -> None:
+    engine = writer()
+    engine._context_length = 90
+    with pytest.raises(NoSummary, match="no room"):
+        await write(due(conversation(2), 4, None, 50), conversation(2), engine, Counts(), lambda _progress: None)
+    assert not engine.requests
 
 
 def test_texts_too_long_for_the_engine_are_cut_for_the_summary_only() -> None:
