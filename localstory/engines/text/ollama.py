@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from localstory.engines.base import Embeddings, EngineFacts, Message, OnProgress, PromptTooLong, Stream, TextEvent, TextPiece, TextRequest, Warned
+from localstory.engines.text.control_strings import guarded
 from localstory.engines.text.dialects import schema_of
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import (
@@ -171,7 +172,9 @@ class OllamaEngine:
         warnings = check_offered(request, CAPABILITIES, self.host)
         await self._choose()
         seed = request.sampling.seed if request.sampling.seed is not None else secrets.randbits(31)
-        path, body = request_body(request, self._model, seed, self._num_ctx, self._keep_alive)
+        asked, marks = guarded(request, self.host)
+        warnings += marks
+        path, body = request_body(asked, self._model, seed, self._num_ctx, self._keep_alive)
         counted = careful_count(request.prompt) if request.prompt is not None else careful_prompt_count(request.messages)
         writing = Writing(request, self.host, warnings)
         yield Progress(_READING)

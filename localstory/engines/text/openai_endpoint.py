@@ -29,7 +29,8 @@ from localstory.engines.base import (
     TokenLogprob,
     Warned,
 )
-from localstory.engines.text.dialects import LLAMA_SERVER, OPENAI, Dialect, request_fields
+from localstory.engines.text.control_strings import broken_up, guarded
+from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY, OPENAI, Dialect, request_fields
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import (
     MOST_LINE_BYTES,
@@ -136,7 +137,10 @@ class OpenAIEndpoint:
         warnings = check_offered(request, self.capabilities(), self.host)
         await self._look()
         seed = request.sampling.seed if request.sampling.seed is not None else secrets.randbits(31)
-        official, own = request_fields(request, self.dialect, self._model, seed)
+        # Our own server keeps people's words and the model's marks apart by itself.
+        asked, marks = guarded(request, self.host) if self.dialect is not LOCALSTORY else (request, [])
+        warnings += marks
+        official, own = request_fields(asked, self.dialect, self._model, seed)
         counted = careful_count(request.prompt) if request.prompt is not None else careful_prompt_count(request.messages)
         writing = Writing(request, self.host, warnings)
         yield Progress(_READING)
@@ -215,7 +219,7 @@ class OpenAIEndpoint:
         """Exact for llama-server; a careful estimate elsewhere. Raises NetTrouble."""
         if "token_count" not in self.dialect.features:
             return careful_prompt_count(messages)
-        body = {"messages": [{"role": message.role, "content": sendable(message.text)} for message in messages]}
+        body = {"messages": [{"role": message.role, "content": sendable(broken_up(message.text))} for message in messages]}
         value = await self._ask("/apply-template", body, at_root=True)
         if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
             raise BadAnswer(self.host, mark("It is another list than agreed."))

@@ -11,14 +11,19 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
 
+from localstory.chats import Chats
+from localstory.db import Database
 from localstory.engines.base import Message, Reply, Sampling, TextEngine, TextPiece, TextRequest
+from localstory.engines.text.lmstudio import LMStudioEngine
 from localstory.engines.text.ollama import OllamaEngine
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from localstory.errors import CannotContinue
+from localstory.events import Hub
 from localstory.net import Net
 from localstory.net.errors import TooManyRequests
 from localstory.net.live import LivePatience
@@ -218,6 +223,19 @@ def ollama_engine(server: OddServer) -> TextEngine:
     return OllamaEngine(server.url, "m", context_length=4096, patience=PATIENCE)
 
 
+def lmstudio_engine(server: OddServer) -> TextEngine:
+    return LMStudioEngine(server.url, "m", "sk-canary-of-the-test", patience=PATIENCE)
+
+
+LISTED = {"models": [{"type": "llm", "key": "m", "loaded_instances": [{"id": "m", "config": {"context_length": 4096}}], "max_context_length": 4096}]}
+
+
+def behind_a_good_list(server: OddServer, script: Script) -> Script:
+    """Its list of models is as it should be, what it writes is not."""
+    good = plays(head("200 OK", "application/json"), json.dumps(LISTED))
+    return lambda odd: (good if server.requests[-1].startswith("GET") else script)(odd)
+
+
 async def outcome(engine: TextEngine) -> tuple[str, str, CannotContinue | Reply]:
     """(code or "ok", what was said, the error or the reply)."""
     said = ""
@@ -260,6 +278,71 @@ async def test_a_server_of_openai_kind_that(case: Case, server: OddServer) -> No
 async def test_an_ollama_that(case: Case, server: OddServer) -> None:
     server.do(case.script)
     await _check(case, ollama_engine(server))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_an_lm_studio_that(case: Case, server: OddServer) -> None:
+    server.do(behind_a_good_list(server, case.script))
+    await _check(case, lmstudio_engine(server))
+
+
+async def test_a_cancelled_lm_studio_ends_in_half_a_second(server: OddServer) -> None:
+    for case in CASES:
+        server.do(behind_a_good_list(server, case.script))
+        task = asyncio.create_task(outcome(lmstudio_engine(server)))
+        await asyncio.sleep(0.03)
+        began = time.monotonic()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - began < 0.5, case.name
+
+
+IN_A_CHAT = (
+    "closes in the middle", "resets in the middle", "an error inside the stream", "no JSON", "NaN", "a line of 50 MB", "no UTF-8", "stalls in the middle",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["openai", "ollama", "lmstudio"])
+async def test_in_a_chat_the_words_so_far_are_kept_and_marked(kind: str, server: OddServer, tmp_path: Path) -> None:
+    """Failed with its reason, or stopped by the person: the words stand in the database, and the next reply works."""
+    cases = [case for case in (OLLAMA_CASES if kind == "ollama" else CASES) if case.name in IN_A_CHAT]
+    make = {"openai": openai_engine, "ollama": ollama_engine, "lmstudio": lmstudio_engine}[kind]
+    whole = (N, SAID, DONE) if kind == "ollama" else (H, WORDS, END)
+
+    def do(script: Script) -> None:
+        server.do(behind_a_good_list(server, script) if kind == "lmstudio" else script)
+
+    database = Database(tmp_path / "a.db")
+    chats = Chats(database, Hub())
+    await chats.open()
+    try:
+        assert len(cases) >= 5
+        for case in cases:
+            chat, _said = await chats.say(None, "Hello 🐉")
+            do(case.script)
+            with pytest.raises(CannotContinue) as trouble:
+                await chats.reply(chat, make(server))
+            (reply,) = [one for one in chats.tree(chat).path(chats.get(chat).tip_id) if one.role == "assistant"]  # type: ignore[union-attr]
+            assert (reply.state, reply.text, trouble.value.code) == ("failed", case.text, case.ends), case.name
+            assert reply.trouble is not None and reply.trouble["code"] == case.ends
+            do(plays(*whole))
+            again = await chats.regenerate(reply.id, make(server))
+            assert next(one for one in chats.tree(chat).path(again) if one.id == again).state == "finished"
+        chat, _said = await chats.say(None, "Hello 🐉")
+        do(stalls(*whole[:2]))
+        writing = asyncio.create_task(chats.reply(chat, make(server)))
+        for _attempt in range(200):
+            await asyncio.sleep(0.01)
+            if any(one.text == WHOLE for one in chats.tree(chat).path(chats.get(chat).tip_id)):  # type: ignore[union-attr]
+                break
+        await chats.stop(chat)
+        with contextlib.suppress(asyncio.CancelledError):
+            await writing
+        stopped = chats.tree(chat).path(chats.get(chat).tip_id)[-1]  # type: ignore[union-attr]
+        assert (stopped.state, stopped.text) == ("stopped", WHOLE)
+    finally:
+        await chats.close()
 
 
 @pytest.mark.parametrize("case", [*CASES, *OLLAMA_CASES], ids=lambda case: case.name)
