@@ -60,7 +60,7 @@ def tools_for(home: Home, project: Project) -> Tools:
     net = Net(offline=lambda: read_settings(home.settings_file).offline)
     if voice is None:
         speaker = open_server_speech(project.voice, key=_key(project.voice), net=net)
-        spoken = replace(speaker.describe(), model=_without_scheme(project.voice))
+        spoken = speaker.describe()
     else:
         speaker = open_speech_engine(voice.path)
         spoken = replace(speaker.describe(), model=voice.name, model_sha256=fingerprint(voice.path, home), details={"licence": voice.licence})
@@ -85,7 +85,3 @@ def _key(address: str) -> str:
         return key_for(typed_address(address.partition("#")[0]))
     except ValueError as error:
         raise BadAddress(address) from error
-
-
-def _without_scheme(address: str) -> str:
-    return address.partition("://")[2]

@@ -55,7 +55,7 @@ class OpenAIImages:
     def __init__(self, base_url: str, model: str = "", key: str = "", *, net: Net | None = None, patience: Any = None) -> None:
         self.base_url = server_url(base_url)
         self.host = host_of(self.base_url)
-        self._model, self._key = model, key
+        self._given, self._model, self._key = model, model, key
         self._net = net or Net()
         self._patience = patience
         self._has_looked = bool(model)
@@ -66,7 +66,8 @@ class OpenAIImages:
     def describe(self) -> EngineFacts:
         """See `ImageEngine`. Whether the same seed gives the same picture is up to the server."""
         details = {"generated": True, "label": self._label, "server": self.host, "url": self.base_url, "same_seed_same_picture": None}
-        return EngineFacts("openai_image", "1", model=self._model, details=details)
+        # Of the address, not of what was learnt from it: a recipe must be the same before and after the first picture.
+        return EngineFacts("openai_image", "1", model=f"{self._given}@{self.host}" if self._given else self.host, details=details)
 
     @property
     def _label(self) -> str:

@@ -53,7 +53,7 @@ class OpenAISpeech:
     ) -> None:
         self.base_url = server_url(base_url)
         self.host = host_of(self.base_url)
-        self._voice, self._model, self._key = voice or DEFAULT_VOICE, model, key
+        self._voice, self._given, self._model, self._key = voice or DEFAULT_VOICE, model, model, key
         self._language = language
         self._net = net or Net()
         self._patience = patience
@@ -65,8 +65,9 @@ class OpenAISpeech:
             "sample_rate": self._rate, "licence": "", "licence_note": "", "licence_source": "", "server": self.host, "url": self.base_url,
             "word_times": WORD_TIMES, "same_seed_same_sound": False,
         }  # fmt: skip
-        name = "/".join(part for part in (self._model, self._voice) if part)
-        return EngineFacts("openai_speech", "1", model=name, languages=(base(self._language),) if self._language else (), details=details)
+        # Of the address, not of what was learnt from it: a recipe must be the same before and after the first words.
+        name = "/".join(part for part in (self._given, self._voice) if part)
+        return EngineFacts("openai_speech", "1", model=f"{name}@{self.host}", languages=(base(self._language),) if self._language else (), details=details)
 
     async def speak(self, request: SpeechRequest) -> Stream[SpeechEvent]:
         """Read aloud; see `SpeechEngine`. The seed decides the pauses; whether the sound is the same each time is up to the server.

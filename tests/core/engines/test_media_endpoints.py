@@ -89,7 +89,7 @@ async def test_a_breath_is_a_question_with_model_voice_and_speed(server: MediaSe
 async def test_without_a_name_the_model_that_sounds_like_speech_is_taken(server: MediaServer, tmp_path: Path) -> None:
     engine = OpenAISpeech(server.url)
     await speech_of(engine, SpeechRequest("The sea.", tmp_path / "a.wav", "en"))
-    assert server.requests[-1].body["model"] == "kokoro-tts" and engine.describe().model == "kokoro-tts/alloy"
+    assert server.requests[-1].body["model"] == "kokoro-tts" and engine.describe().model == f"alloy@127.0.0.1:{server.port}"
 
 
 async def test_a_voice_of_unknown_language_takes_any_and_a_text_that_contradicts_none(server: MediaServer, tmp_path: Path) -> None:
