@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,16 +18,20 @@ from localstory.engines.pack_shelf import remove_pack
 from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
 from localstory.engines.registry import kv_home, open_server_engine, open_text_engine
 from localstory.engines.text.devices import machine_now
+from localstory.engines.text.load_settings import SETTINGS, EngineSettings, from_line, kept_line
+from localstory.engines.text.load_settings import read_settings as read_settings_of
 from localstory.errors import CannotContinue
 from localstory.events import Hub
 from localstory.fit.budget import budget_of
 from localstory.fit.build import PORTABLE, EngineBuild
 from localstory.fit.check import cards_of
-from localstory.fit.estimate import formula_need
+from localstory.fit.context_params import context_params
+from localstory.fit.estimate import ON_PROCESSOR, Placement, formula_need
+from localstory.fit.place import best_placement
 from localstory.fit.records import Measurement, Records, model_key, settings_key
 from localstory.fit.shape import shape_of
 from localstory.fit.speed import speed
-from localstory.gguf.header import BadGguf
+from localstory.gguf.header import BadGguf, Header
 from localstory.hardware.machine import Machine
 from localstory.keys import key_for
 from localstory.models.engine_view import window_at
@@ -66,6 +71,7 @@ class App:
         self.servers = Servers(self.net, lambda: self.settings, self.hub)
         self._server_engines: dict[tuple[str, str, str], tuple[str, TextEngine]] = {}
         self._machine: Machine | None = None
+        self._asked_settings: dict[Path, dict[str, str]] = {}
 
     def change_settings(self, settings: Settings) -> None:
         """Keep new settings, on disk first."""
@@ -76,8 +82,14 @@ class App:
         """Every language model on this computer that we know of."""
         return models.library.text_models(self.home)
 
-    def text_engine(self, model: TextModel) -> TextEngine:
-        """The engine for a model; the same one as long as the app is open. It loads itself at the first need."""
+    def text_engine(self, model: TextModel, settings: Mapping[str, str] | None = None) -> TextEngine:
+        """The engine for a model; the same one as long as the app is open. It loads itself at the first need.
+
+        `settings` go over those kept for the model as long as the app is open (see `load_settings.SETTINGS`). Raises BadRequest.
+        """
+        if settings:
+            read_settings_of(settings)
+            self._asked_settings[model.path] = dict(settings)
         if self._machine is None:
             # What is learnt from a reply is what we would have said beside it; nothing is measured for that.
             self.runtime.start("", self._look_around)
@@ -88,8 +100,50 @@ class App:
                 on_measured=self.keep_measured,
                 pack=lambda: chosen_pack(self.home.engines, self.settings, model.path),
                 kept=kv_home(self.home.kv, self.settings.branch_memory_mb, self.settings.branch_disk_mb),
+                choose=lambda header: self.load_settings(header, model.path),
+                place=lambda header, chosen: self._place(header, chosen, model.path),
             )
         return self._text_engines[model.path]
+
+    # -- how a model is loaded ------------------------------------------------------------------------------------------
+
+    def kept_settings(self, header: Header) -> dict[str, str]:
+        """What the person chose for this model (all files of its shape and quantisation): name -> value, see `load_settings.SETTINGS`."""
+        return from_line(self.settings.model_settings.get(model_key(header), ""))
+
+    def keep_settings(self, header: Header, given: Mapping[str, str], *, reset: bool = False) -> dict[str, str]:
+        """Keep these for the model from its next reply on, `reset`: and forget all others; returns what is kept. Raises BadRequest.
+
+        An empty value forgets that setting.
+        """
+        whole = ({} if reset else self.kept_settings(header)) | dict(given)
+        kept = {name: value.strip() for name, value in whole.items() if value.strip() or name not in SETTINGS}
+        read_settings_of(kept)
+        lines = {key: line for key, line in self.settings.model_settings.items() if key != model_key(header)}
+        self.change_settings(replace(self.settings, model_settings=lines | ({model_key(header): kept_line(kept)} if kept else {})))
+        return kept
+
+    def load_settings(self, header: Header, path: Path | None = None) -> EngineSettings:
+        """How this model is loaded now: our defaults, what is kept for it, what was asked for with `text_engine`. Raises BadRequest."""
+        asked = self._asked_settings.get(path, {}) if path is not None else {}
+        return read_settings_of(self.kept_settings(header) | asked)
+
+    async def _place(self, header: Header, chosen: EngineSettings, path: Path) -> Placement:
+        """Where the layers go: the fit check's plan for the build of the engine that will run them. The portable build has no devices."""
+        try:
+            build = self.engine_build(path)
+            if build == PORTABLE:
+                return ON_PROCESSOR
+            shape = shape_of(header)
+        except CannotContinue as trouble:  # the portable build will run it, or its shape can't be read
+            log.info("on the processor: %s", trouble)
+            return ON_PROCESSOR
+        if self._machine is None:
+            self._machine = await machine_now(self.home, measure=False)
+        machine = build.on(self._machine)
+        features = build.features(machine.cpu.features)
+        params = context_params(shape, chosen.load)
+        return best_placement(shape, budget_of(machine), lambda one: formula_need(header, shape, params, one, features=features), gpu_layers=chosen.gpu_layers)
 
     def saved_states(self) -> tuple[int, int]:
         """How many branches of chats are saved for faster answers, and their bytes on the disk."""

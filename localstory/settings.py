@@ -38,6 +38,8 @@ class Settings:
     """The same on the disk."""
     engine_pack: str = ""
     """The engine pack that models run on; empty means the portable processor build."""
+    model_settings: dict[str, str] = field(default_factory=dict)
+    """How models are loaded: the fit check's key of a model -> settings by name, `ctx=4096 kv-type=q8_0`."""
     engine_packs: dict[str, str] = field(default_factory=dict)
     """A model's path -> the pack it runs on, where that is another; "builtin" is the portable build."""
 

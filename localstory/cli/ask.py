@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localstory.cli.screen import Screen
+from localstory.engines.text.load_settings import SETTINGS
 from localstory.errors import FileTrouble
 from localstory.events import Progress
 from localstory.net.errors import BadAddress
@@ -17,7 +18,7 @@ from localstory.words import _, fill, mark
 
 if TYPE_CHECKING:
     from localstory.app import App
-    from localstory.engines.base import TextEngine
+    from localstory.engines.base import Lora, TextEngine
 
 SUMMARY = mark("ask a model one question")
 
@@ -40,6 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ban", action="append", default=[], metavar=_("TEXT"), help=_("a text that must not appear in the answer; may be given again"))
     parser.add_argument("--begin", default="", metavar=_("TEXT"), help=_("the answer begins with this text"))
     parser.add_argument("--think", action=argparse.BooleanOptionalAction, help=_("let the model think first, or not, where it knows the difference"))
+    parser.add_argument("--lora", action="append", default=[], metavar=_("FILE[:STRENGTH]"), help=_("an adapter over the model's weights; may be given again"))
+    parser.add_argument("--lookup", action=argparse.BooleanOptionalAction, help=_("guess next words from the text itself, or not (default: when it pays)"))
+    for name, words in SETTINGS.items():
+        parser.add_argument(f"--{name}", metavar=_("VALUE"), help=_(words))
 
 
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
@@ -60,7 +65,10 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         grammar=_read(options.grammar, mark("The grammar can't be read")) if options.grammar else None,
         prefill=options.begin,
         thinking=options.think,
+        loras=tuple(_lora(text) for text in options.lora),
+        lookup=options.lookup,
     )
+    settings = {name: value for name in SETTINGS if (value := getattr(options, name.replace("-", "_"))) is not None}
     with open_app(writes=False) as app:
         if options.engine:
             engine = server_engine(options.engine, options.model, app)
@@ -68,7 +76,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             model = resolve_text_model(options.model, app.home) if options.model else best_text_model(app.home)
             if model is None:
                 raise NoStarter
-            engine = app.text_engine(model)
+            engine = app.text_engine(model, settings)
 
         async def answer() -> Reply:
             reply: Reply | None = None
@@ -99,6 +107,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         "model": reply.model,
         "engine": reply.engine,
         "seed": reply.seed,
+        "made_with": reply.made_with,
         **({"warnings": warnings} if warnings or options.engine else {}),
     }
 
@@ -134,6 +143,19 @@ def server_address(name: str) -> tuple[str, str]:
         return url, key_for(url)
     except ValueError as error:
         raise BadAddress(name) from error
+
+
+def _lora(text: str) -> Lora:
+    """`FILE` or `FILE:STRENGTH`. A drive's letter is no file: `C:\\a.gguf` is whole."""
+    from localstory.engines.base import Lora
+
+    file, colon, strength = text.rpartition(":")
+    if colon and file:
+        try:
+            return Lora(Path(file), float(strength))
+        except ValueError:
+            pass
+    return Lora(Path(text))
 
 
 def _read(path: Path, trouble: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from localstory import words
+from localstory.cli import model_settings
 from localstory.cli.screen import Screen
 from localstory.words import _, mark, ngettext, number
 
@@ -31,9 +32,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar=_("ACTION"))
     check = actions.add_parser("check", help=_("check the list of models, and compare it with the hub where there is a network"))
     check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON object"))
+    model_settings.arguments(actions.add_parser("settings", help=_("show or keep how a model is loaded")))
 
 
-def run(_options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
+    """What the action prints."""
+    return model_settings.run(options, screen) if options.action == "settings" else _check(screen)
+
+
+def _check(screen: Screen) -> dict[str, Any]:
     """`{"texts", "images", "voices", "files", "compared", "findings": [{entry, repo, file, what, expected, found}], "hub": {"reached", "why"}}`.
 
     Exit 1 when something is otherwise on the hub. Without a network only the list itself is checked, which is no failure.

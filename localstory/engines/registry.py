@@ -48,6 +48,8 @@ def open_text_engine(
     flash_attention: bool = True,
     on_measured: Callable[[Any], None] | None = None,
     pack: Callable[[], Any] | None = None,
+    choose: Callable[[Any], Any] | None = None,
+    place: Callable[[Any, Any], Any] | None = None,
     kept: Any = None,
 ) -> TextEngine:
     """The embedded llama.cpp on a GGUF file. It loads itself at the first need. `on_measured` hears what loads and replies took;
@@ -62,6 +64,8 @@ def open_text_engine(
         flash_attention=flash_attention,
         on_measured=on_measured,
         pack=pack,
+        choose=choose,
+        place=place,
         kept=kept,
     )
     return engine

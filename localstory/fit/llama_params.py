@@ -14,6 +14,7 @@ from localstory.fit.context_params import KV_TYPES
 from localstory.fit.estimate import Placement
 
 _FLASH = {"auto": -1, "on": 1, "off": 0}  # enum llama_flash_attn_type
+_ROPE = {"none": 0, "linear": 1, "yarn": 2}  # enum llama_rope_scaling_type
 _EXPERTS = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
 """The expert tensors of a layer (llama.cpp common/common.h, LLM_FFN_EXPS_REGEX)."""
 
@@ -37,6 +38,12 @@ def set_context_params(L: Any, params: Any, args: Mapping[str, Any]) -> None:
     params.type_k = KV_TYPES[args["type_k"]]
     params.type_v = KV_TYPES[args["type_v"]]
     params.swa_full = bool(args["swa_full"])
+    scaling = args.get("rope_scaling", "auto")
+    if scaling != "auto":
+        params.rope_scaling_type = _ROPE[scaling]
+        params.rope_freq_scale = 1.0 / float(args["rope_factor"]) if scaling != "none" else 1.0
+        if scaling == "yarn":
+            params.yarn_orig_ctx = int(args["rope_trained"])
     if args.get("threads"):
         params.n_threads = params.n_threads_batch = max(1, int(args["threads"]))
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,7 +34,9 @@ from localstory.engines.base import (
 from localstory.engines.text.conversation import ToolsNotKnown, calls_in, check_tools, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
 from localstory.engines.text.kv_home import KvHome, memory_alone
+from localstory.engines.text.load_settings import EngineSettings, check_settings
 from localstory.engines.text.logprobs import MOST_ALTERNATIVES
+from localstory.engines.text.lora import adapter_trouble, lora_args
 from localstory.engines.text.samplers import check_sampling
 from localstory.errors import BadRequest, CannotContinue, FileTrouble
 from localstory.events import Progress
@@ -136,16 +138,23 @@ class LlamaCppEngine:
         on_measured: Callable[[Measured], None] | None = None,
         pack: Callable[[], packs.Pack | None] | None = None,
         kept: KvHome | None = None,
+        choose: Callable[[Header], EngineSettings] | None = None,
+        place: Callable[[Header, EngineSettings], Awaitable[Placement]] | None = None,
     ) -> None:
         """`pack` tells which engine pack to run on (None: the portable build), asked before each load and reply; it may raise
         what `packs.chosen_pack` raises. Where the pack can't, the portable build does, and `pack_trouble` says why. `kept`: where
-        branches are saved that leave the cache, and how much; without it they go to memory alone."""
+        branches are saved that leave the cache, and how much; without it they go to memory alone.
+
+        `choose` tells how this model is to be loaded, asked before each reply (a change loads it anew), instead of the arguments above;
+        `place` says where its layers go, instead of `placement`."""
         self._path = model.absolute()
         self._title = title or model.stem
         self._parameters = parameters
-        self._settings = LoadSettings(context_length=context_length, flash_attention="auto" if flash_attention else "off")
+        own = EngineSettings(LoadSettings(context_length=context_length, flash_attention="auto" if flash_attention else "off"), threads)
+        self._choose: Callable[[Header], EngineSettings] = choose or (lambda _header: own)
+        self._place = place
+        self._chosen = own
         self._placement = placement
-        self._threads = threads or worker_threads()
         self._kept = kept
         self._on_measured = on_measured
         self._wanted_pack = pack
@@ -178,6 +187,7 @@ class LlamaCppEngine:
                 "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
                 "threads": self._threads,
                 "flash_attention": self._settings.flash_attention != "off",
+                "kv_type": self._settings.kv_type,
                 "gpu_layers": self._placement.gpu_layers,
                 "engine_pack": self._pack.name if self._pack is not None else packs.BUILTIN,
                 "chat_template": self._loaded["template"] if self._loaded else None,
@@ -210,6 +220,8 @@ class LlamaCppEngine:
             async with contextlib.aclosing(self._load()) as loading:
                 async for progress in loading:
                     yield progress
+            assert self._header is not None
+            args["loras"] = await lora_args(request.loras, self._header)
             try:
                 async with contextlib.aclosing(self._child.run("reply", args)) as messages:
                     async for message in messages:
@@ -277,6 +289,14 @@ class LlamaCppEngine:
         await self._child.close()
         self._loaded = None
 
+    @property
+    def _settings(self) -> LoadSettings:
+        return self._chosen.load
+
+    @property
+    def _threads(self) -> int:
+        return self._chosen.threads or worker_threads()
+
     def _new_child(self) -> Child:
         pack = self._pack
         # A pack's crashes are its own: they must not quarantine the file for the portable build.
@@ -297,7 +317,8 @@ class LlamaCppEngine:
 
     async def _load(self) -> Stream[Progress]:
         pack = self._chosen_pack()
-        if self._loaded is not None and self._child.is_running and self._child.pid == self._loaded_pid and self._pack == pack:
+        is_there = self._loaded is not None and self._child.is_running and self._child.pid == self._loaded_pid and self._pack == pack
+        if is_there and (self._header is None or self._choose(self._header) == self._chosen):
             return
         self._loaded = None
         if self._pack != pack:
@@ -326,14 +347,20 @@ class LlamaCppEngine:
     async def _load_here(self) -> Stream[Progress]:
         """Load in the child that is there."""
         self._header = await asyncio.to_thread(check_file, self._path)
+        self._chosen = self._choose(self._header)
+        check_settings(self._chosen)
         self._params = engine_params(self._header, self._settings)
+        if self._place is not None:
+            self._placement = await self._place(self._header, self._chosen)
+        wanted = self._settings.context_length
         args = {
             "path": str(self._path),
-            "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
+            "context_length": DEFAULT_CONTEXT_LENGTH if wanted is None else wanted,
             "context": self._params.as_args(),
             "threads": self._threads,
             "kv": await asyncio.to_thread(self._kept.load_args) if self._kept is not None else memory_alone(),
             "model": model_args(self._placement, self._header.whole(f"{self._header.architecture}.block_count") or 0),
+            "draft": await self._draft_args(),
         }
         await self._child.start()
         try:
@@ -346,6 +373,21 @@ class LlamaCppEngine:
                         self._tell_load(message["result"])
         except WorkFailed as failure:
             raise self._reason(failure) from failure
+
+    async def _draft_args(self) -> dict[str, Any] | None:
+        """What the child needs to load the draft model beside; None without one. Raises as `check_file`."""
+        path = self._chosen.draft_model
+        if path is None:
+            return None
+        header = await asyncio.to_thread(check_file, path)
+        settings = LoadSettings(self._settings.context_length, flash_attention=self._settings.flash_attention, sequences=1)
+        return {
+            "path": str(path),
+            "context_length": self._settings.context_length or DEFAULT_CONTEXT_LENGTH,
+            "context": engine_params(header, settings).as_args(),
+            "threads": self._threads,
+            "model": model_args(ON_PROCESSOR, 0),
+        }
 
     def _placed(self) -> Placement:
         return replace(self._placement, engine=self._pack.name) if self._pack is not None else self._placement
@@ -440,6 +482,15 @@ class LlamaCppEngine:
                 return ToolsNotKnown(self._title)
             case "nothing_allowed":
                 return NothingAllowed()
+            case "lora_missing" | "lora_refused" | "lora_partial":
+                return adapter_trouble(failure.reason, values)
+            case "other_vocabulary":
+                return BadRequest(
+                    title=mark("The draft model does not fit this model"),
+                    detail=mark("{path} has another vocabulary."),
+                    hint=mark("Choose a smaller model of the same family, or none."),
+                    path=values.get("path", ""),
+                )
             case "ranks_only":
                 return BadRequest(
                     title=mark("This model makes no vectors"),

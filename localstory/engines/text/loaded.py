@@ -91,7 +91,12 @@ class LoadedModel:
             raise Refused("load_failed", reason=last_error())
         self.vocab = L.llama_model_get_vocab(self.model)
         self.trained_context = int(L.llama_model_n_ctx_train(self.model))
-        self.n_ctx = min(int(args.get("context_length") or self.trained_context), self.trained_context) or BATCH_TOKENS
+        wanted = int(args.get("context_length") or self.trained_context)
+        if args["context"].get("rope_scaling", "auto") == "auto":
+            wanted = min(wanted, self.trained_context)
+        elif not args.get("context_length"):
+            wanted = int(wanted * float(args["context"]["rope_factor"]))
+        self.n_ctx = wanted or BATCH_TOKENS
         context_params = L.llama_context_default_params()
         set_context_params(L, context_params, args["context"] | {"n_ctx": self.n_ctx})
         self.threads = max(1, int(args.get("threads") or 1))

@@ -16,7 +16,7 @@ from localstory.engines.text.speculation import Lookup, Pace
 from tests.bench.edit_task import PROMPT
 from tests.contracts.text_contract import reply_to
 
-EDIT = TextRequest(prompt=PROMPT, max_tokens=40, sampling=Sampling(temperature=0.0, seed=1))
+EDIT = TextRequest(prompt=PROMPT, max_tokens=28, sampling=Sampling(temperature=0.0, seed=1))
 
 
 def test_what_followed_the_same_three_tokens_is_guessed() -> None:
@@ -89,13 +89,13 @@ class _Exact:
 
     @pytest.fixture
     async def engine(self, model: Path) -> AsyncIterator[LlamaCppEngine]:
-        engine = LlamaCppEngine(model, context_length=1024, flash_attention=False)
+        engine = LlamaCppEngine(model, context_length=1024, flash_attention=False, threads=1)
         yield engine
         await engine.close()
 
     async def test_the_same_tokens_with_and_without_lookup(self, engine: LlamaCppEngine) -> None:
         for temperature, seed, prompt in ((0.0, 1, PROMPT), (0.7, 2, PROMPT[:900]), (1.1, 3, "One two three one two three one two")):
-            request = TextRequest(prompt=prompt, max_tokens=32, sampling=Sampling(temperature=temperature, seed=seed, repeat_penalty=1.05), score=True)
+            request = TextRequest(prompt=prompt, max_tokens=24, sampling=Sampling(temperature=temperature, seed=seed, repeat_penalty=1.05), score=True)
             plain = await reply_to(engine, replace(request, lookup=False))
             guessed = await reply_to(engine, replace(request, lookup=True))
             assert guessed.text == plain.text
@@ -103,7 +103,7 @@ class _Exact:
             assert guessed.usage.generated_tokens == plain.usage.generated_tokens
             assert plain.made_with["speculation"] == "off" and plain.made_with["drafted"] == 0
             if prompt is PROMPT:
-                assert guessed.made_with["accepted"] >= 16
+                assert guessed.made_with["accepted"] >= 12
 
     async def test_stop_texts_bans_and_grammars_are_kept_with_guesses(self, engine: LlamaCppEngine) -> None:
         requests = (
@@ -121,7 +121,7 @@ class _Exact:
         first = await reply_to(engine, replace(EDIT, max_tokens=21, lookup=True))
         on = replace(EDIT, prompt=PROMPT + first.text + " And", max_tokens=12, lookup=False)
         warm = await reply_to(engine, on)
-        other = LlamaCppEngine(engine._path, context_length=1024, flash_attention=False)
+        other = LlamaCppEngine(engine._path, context_length=1024, flash_attention=False, threads=1)
         try:
             cold = await reply_to(other, on)
         finally:
@@ -142,7 +142,7 @@ class TestGemma3(_Exact):
 
 
 async def test_a_seeded_reply_with_flash_attention_is_not_guessed_at_unless_told(smollm2: Path) -> None:
-    engine = LlamaCppEngine(smollm2, context_length=1024)
+    engine = LlamaCppEngine(smollm2, context_length=1024, threads=1)
     try:
         assert (await reply_to(engine, EDIT)).made_with["speculation"] == "off"
         told = [await reply_to(engine, replace(EDIT, lookup=True)) for _time in range(2)]
