@@ -1,6 +1,6 @@
 """How fast the text engine writes, measured against llama.cpp's bare loop (tests/data/baselines/bare_text.py).
 
-usage: python -m tests.bench.text [--pairs 7] [--json]
+usage: python -m tests.bench.text [--pairs 7] [--json] [--branches [--model smollm2|gemma3]]
 In turn, each evaluates a prompt of 512 tokens and writes 128 with the same sampler; a pair's ratio is ours / bare.
 Run it on a quiet machine.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from localstory.engines.base import Reply, Sampling, TextRequest
 from localstory.engines.text.llama_cpp import LlamaCppEngine
+from tests.bench import branches
 from tests.conftest import installed_file
 
 BARE = Path(__file__).parents[1] / "data" / "baselines" / "bare_text.py"
@@ -79,7 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--branches", action="store_true", help="switching branches, restarts and stops instead (tests/bench/branches.py)")
+    parser.add_argument("--model", choices=("smollm2", "gemma3"), help="for --branches; default: both")
     options = parser.parse_args(argv)
+    if options.branches:
+        kept = [branches.measure(name, options.pairs) for name in ([options.model] if options.model else ["smollm2", "gemma3"])]
+        return 0 if all(kept) else 1
     table = asyncio.run(measure(options.pairs))
     if options.json:
         print(json.dumps({name: round(value, 3) for name, value in table.items()}))
