@@ -152,8 +152,10 @@ def window_for(kind: str, model: ServerModel | None) -> int | None:
     Ollama would choose a short one without a word: it gets what the model is loaded with (another would load it anew), else what our own
     engine would take, within what the model knows.
     """
-    if kind != "ollama":
+    if kind == "lmstudio":
         return None
+    if kind != "ollama":
+        return model.context_length if model is not None else None  # nothing is asked for: it is only known sooner
     if model is not None and model.loaded and model.context_length:
         return model.context_length
     return min(DEFAULT_CONTEXT_LENGTH, model.max_context_length or DEFAULT_CONTEXT_LENGTH) if model is not None else DEFAULT_CONTEXT_LENGTH

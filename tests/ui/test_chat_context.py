@@ -11,7 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from localstory.chats import store
+from localstory.chats.service import Standing
 from localstory.chats.tree import ChatId
+from localstory.context import Fits, Line, Report, Window
 from localstory.engines.base import Reply, Stream, TextEvent, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
 from tests.ui.conftest import Opened
@@ -288,3 +290,10 @@ def test_a_thousand_messages_do_not_make_the_bar_slow(opened: Opened) -> None:
     dialog = opened.chat.account.dialog
     assert dialog is not None
     dialog.reject()
+
+
+def test_without_a_known_length_the_bar_does_not_look_full() -> None:
+    report = Report((Line("1", "draft", "user", 5, 5, "in", "fits"),), 0, Window(None, 1024))
+    strip = context_state.strip(Standing(report, Fits(), "drop_oldest", None, {}, False))
+    assert (strip.text, strip.whole, [part.amount for part in strip.parts]) == ("about 5 tokens", 0.0, [5])
+    assert context_state.bar("Next", strip).budget is None

@@ -80,7 +80,7 @@ class ContextBar(QAbstractButton):
         painter.save()
         painter.setClipPath(shape)
         left = track.left()
-        for part in strip.parts:
+        for part in strip.parts if strip.whole else ():
             part_wide = part.amount / strip.scale * track.width()
             if part.amount > 0:
                 which = part.kind % len(_PATTERNS)

@@ -132,7 +132,7 @@ class Strip:
 
     parts: tuple[BarPart, ...]
     whole: float
-    """What the whole width stands for; what the parts leave of it is free."""
+    """What the whole width stands for; what the parts leave of it is free. 0: nobody knows, the parts are not drawn."""
     text: str
     tip: str
     description: str

@@ -155,6 +155,8 @@ def test_ollama_gets_a_context_length_of_ours_and_a_loaded_model_keeps_its_own()
     assert window_for("ollama", ServerModel("m", max_context_length=2048)) == 2048
     assert window_for("ollama", ServerModel("m", loaded=True, context_length=32768)) == 32768
     assert window_for("lmstudio", ServerModel("m", loaded=True, context_length=4096)) is None
+    assert window_for("openai", ServerModel("m", context_length=32768)) == 32768
+    assert window_for("openai", None) is None
 
 
 def test_servers_are_kept_in_the_settings(tmp_path: Path) -> None:

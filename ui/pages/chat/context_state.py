@@ -90,13 +90,15 @@ def _strip(by_kind: Mapping[str, int], total: int, length: int | None, reserve: 
     if outside:
         text += " · " + ngettext("{count} message not sent", "{count} messages not sent", outside).format(count=number(outside))
     listed = "\n".join(f"{part.name}: {part.text}" for part in parts)
-    whole = float(length) if length is not None else float(max(total, 1))
+    whole = float(length or 0)
     sentence = _("What the model is sent: {text}.").format(text=text) + " " + ", ".join(f"{part.name} {part.text}" for part in parts)
     return Strip(parts, whole, text, "\n".join(line for line in (_("Press for the whole account"), listed) if line), sentence, is_over)
 
 
 def bar(name: str, shown: Strip) -> Bar:
     """The same as a large bar with its parts named."""
+    if not shown.whole:  # nobody knows how much there is room for
+        return Bar(name, shown.parts, None, "", shown.text, shown.description)
     free = shown.whole - sum(part.amount for part in shown.parts)
     room = _("{count} free").format(count=number(max(0, free))) if free > 0 else ""
     return Bar(name, shown.parts, shown.whole, room if not shown.is_over else _("too much"), shown.text, shown.description)
