@@ -168,8 +168,8 @@ class _CallIds:
 
 
 def _extra(reply: Reply) -> dict[str, Any]:
-    """What stands beside OpenAI's fields; `warnings` only where another server did otherwise than it was asked."""
-    warned = [fill(one.template, one.values) for one in getattr(reply, "warnings", ())]
+    """What stands beside OpenAI's fields; `warnings` only where something was done otherwise than asked."""
+    warned = [fill(one.template, one.values) for one in reply.warnings]
     return {"timings": _timings(reply), "seed": reply.seed} | ({"warnings": warned} if warned else {})
 
 

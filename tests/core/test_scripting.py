@@ -20,7 +20,7 @@ from localstory.scripting import Model, open_model, request_for
 FIVE_LINES = """
 import localstory
 with localstory.open_model() as model:
-    print(model.ask("Name three rivers.", max_tokens=8, seed=1, temperature=0).text)
+    print(model.ask("Name three rivers.", max_tokens=4, seed=1, temperature=0).text)
     print(len(model.embed(["one", "two"])))
 """
 

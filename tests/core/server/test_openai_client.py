@@ -261,6 +261,13 @@ def test_with_the_real_model(real: openai.OpenAI) -> None:
         real.completions.create(model="default", prompt="word " * 20_000)
     body: Any = long.value.body
     assert body["n_prompt_tokens"] > 20_000 > body["n_ctx"] and str(body["n_ctx"]) in long.value.message
+    called = real.chat.completions.create(model="default", messages=ASK, tools=[WEATHER], tool_choice="required", max_tokens=80, seed=2)
+    calls: Any = called.choices[0].message.tool_calls
+    (call,) = calls
+    assert called.choices[0].finish_reason == "tool_calls" and call.type == "function" and call.function.name == "weather"
+    assert set(json.loads(call.function.arguments)) <= {"city"}
+    with pytest.raises(openai.BadRequestError):  # SmolLM2's template knows no tools: it can be made to call one, not be left to choose
+        real.chat.completions.create(model="default", messages=ASK, tools=[WEATHER])
     vectors = real.embeddings.create(model="default", input=["The sea is wide.", "The ocean is wide.", "def f(x): return x"])
     sea, ocean, code = (one.embedding for one in vectors.data)
     assert sum(a * b for a, b in zip(sea, ocean, strict=True)) > sum(a * b for a, b in zip(sea, code, strict=True))
