@@ -169,17 +169,23 @@ def end_own_group() -> None:
     os._exit(1)
 
 
-def settle_as_worker() -> None:
+NICE = 5
+"""How far a polite child steps back (POSIX); on Windows it is in the class below normal."""
+
+
+def settle_as_worker(*, is_polite: bool = True) -> None:
     """Called once by a child: be polite with the processor, be the first to go when memory runs out, leave no core dump."""
     if sys.platform == "win32":
-        below_normal = 0x4000
-        kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+        if is_polite:
+            below_normal = 0x4000  # BELOW_NORMAL_PRIORITY_CLASS
+            kernel = ctypes.windll.kernel32
+            kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
         return
     import resource
 
-    with contextlib.suppress(OSError):
-        os.nice(5)
+    if is_polite:
+        with contextlib.suppress(OSError):
+            os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")

@@ -105,9 +105,12 @@ class _Line:
                 self.broken()
 
 
-def serve(make_worker: Callable[[], Worker]) -> None:
-    """Speak the protocol on stdin and stdout until `close`, or until stdin ends: then the parent is gone, and so are we."""
-    system.settle_as_worker()
+def serve(make_worker: Callable[[], Worker], *, is_polite: bool = True) -> None:
+    """Speak the protocol on stdin and stdout until `close`, or until stdin ends: then the parent is gone, and so are we.
+
+    `is_polite`: leave the processor to others first. Not for what measures it, and is done in a second.
+    """
+    system.settle_as_worker(is_polite=is_polite)
     line = _Line()
     start_folder = line.folder
     worker: Worker | None = None

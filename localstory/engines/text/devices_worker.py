@@ -83,4 +83,4 @@ def _text(raw: bytes | None) -> str:
 
 
 def main() -> None:
-    serve(DevicesWorker)
+    serve(DevicesWorker, is_polite=False)

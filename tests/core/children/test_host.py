@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from localstory.children import host
@@ -231,7 +232,19 @@ async def test_no_key_reaches_a_child(odd: Start, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nice is POSIX")
 async def test_children_are_polite(odd: Start) -> None:
-    assert (await odd().start())["nice"] >= os.nice(0) + 5
+    assert (await odd().start())["nice"] == min(19, os.nice(0) + 5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nice is POSIX")
+@pytest.mark.parametrize(("worker", "steps_back"), [("text", 5), ("speech", 5), ("film", 5), ("rehearsal", 5), ("devices", 0)])
+async def test_real_children_step_back_by_5_and_the_device_probe_does_not(worker: str, steps_back: int) -> None:
+    child = Child(worker)
+    try:
+        await child.start()
+        assert child.pid is not None
+        assert psutil.Process(child.pid).nice() == min(19, os.nice(0) + steps_back)
+    finally:
+        await child.close()
 
 
 async def test_close_ends_the_process_and_removes_its_folder(odd: Start) -> None:
