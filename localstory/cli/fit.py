@@ -226,7 +226,10 @@ def settings_of(options: argparse.Namespace) -> LoadSettings:
             hint=mark("Leave out --flash-attn off, or choose --kv-type f16."),
             type=options.kv_type,
         )
-    return LoadSettings(options.ctx, options.kv_type, options.ubatch, options.sequences, options.flash_attn, options.swa_full)
+    return LoadSettings(
+        context_length=options.ctx, kv_type=options.kv_type, ubatch=options.ubatch, sequences=options.sequences, flash_attention=options.flash_attn,
+        swa_full=options.swa_full,
+    )  # fmt: skip
 
 
 def _layers(text: str) -> int | None:

@@ -180,3 +180,21 @@ def test_pictures_and_voices_are_recommended_too(purpose: str) -> None:
     assert code == 0
     assert told["recommended"]
     assert told["ranked"]
+
+
+def test_the_figures_of_another_engine_say_whose_they_are_and_what_they_rest_on(starter: Path) -> None:
+    ours = fit(starter, "--ctx", "4096", "--sequences", "1", "--no-words", "--method", "formula")
+    theirs = fit(starter, "--ctx", "4096", "--no-words", "--method", "formula", "--engine", "ollama")
+    assert (ours["engine"], theirs["engine"]) == ("llama_cpp", "ollama") and "assumed" not in ours
+    # Logits of a whole batch instead of one: vocabulary x 511 x 4 bytes, less what the same memory served for at another moment.
+    assert 0.7 * 49_152 * 511 * 4 < theirs["need"]["total_bytes"] - ours["need"]["total_bytes"] <= 49_152 * 511 * 4
+    assert theirs["in_its_store"] is False and any("OLLAMA_NUM_PARALLEL" in one for one in theirs["assumed"]) and theirs["engine_cannot"]
+    another = fit(starter, "--engine", "lmstudio", "--no-words", "--method", "formula", "--machine", next(MACHINES.glob("*.json")))
+    assert another["engine"] == "lmstudio" and another["engine_running"] is None and another["loaded"] is None
+    refused("bad_request", "fit", starter, "--engine", "ollama", "--method", "rehearse")
+
+
+def test_a_recommendation_for_another_engine_says_so() -> None:
+    code, told, stderr = cli("recommend", "--engine", "ollama", "--machine", next(MACHINES.glob("*.json")))
+    assert code == 0, stderr
+    assert told["engine"] == "ollama" and told["assumed"] and all(one["fit"]["engine"] == "ollama" for one in told["ranked"])
