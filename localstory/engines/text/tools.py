@@ -101,7 +101,7 @@ def _body_json(match: re.Match[str]) -> ToolCall | None:
 
 def _named(match: re.Match[str]) -> ToolCall | None:
     values = _json_values(match[2])
-    return call_from({"name": match[1].strip(), "arguments": values[0] if values else {}}) if match[1].strip() else None
+    return call_from({"name": match[1].strip(), "arguments": values[0]}) if values and match[1].strip() else None
 
 
 def _value(text: str) -> Any:
@@ -150,14 +150,14 @@ FORMATS: tuple[ToolFormat, ...] = (
         "qwen3_coder",
         lambda text: "<tool_call>" in text and "<function=" in text,
         ("<tool_call>", "<function="),
-        _each(r"<function=([^>\n]+)>(.*?)(?:</function>|$)", _xml(r"<parameter=([^>\n]+)>\n?(.*?)\n?</parameter>")),
+        _each(r"<function=([^>\n]+)>(.*?)</function>", _xml(r"<parameter=([^>\n]+)>\n?(.*?)\n?</parameter>")),
         "<tool_call>\n",
     ),
     ToolFormat(
         "glm4",
         lambda text: "<arg_key>" in text,
         ("<tool_call>",),
-        _each(r"<tool_call>\s*([^<\n]+)(.*?)(?:</tool_call>|$)", _xml(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>")),
+        _each(r"<tool_call>\s*([^<\n]+)(.*?)</tool_call>", _xml(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>")),
         "<tool_call>",
     ),
     ToolFormat(
