@@ -104,8 +104,11 @@ def request_with(words: list[str], *, prefill: bool, tools: bool) -> dict[str, A
     """A request with words in every place that words can be."""
     system, first, said, second, result, name, about, key, value, begun = words
     call = {"id": "abcdefghi", "name": name, "arguments": {key: value, "deep": [{key: value}]}}
-    used = [{"role": "assistant", "content": said, "tool_calls": [call]}, {"role": "tool", "content": result, "tool_call_id": "abcdefghi"}]
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": first}]
+    used: list[dict[str, Any]] = [
+        {"role": "assistant", "content": said, "tool_calls": [call]},
+        {"role": "tool", "content": result, "tool_call_id": "abcdefghi"},
+    ]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": system}, {"role": "user", "content": first}]
     messages += used if tools else [{"role": "assistant", "content": said}]
     messages += [{"role": "assistant", "content": value}] if tools else []
     messages.append({"role": "user", "content": second})
