@@ -224,3 +224,16 @@ def test_a_request_stops_the_saving_at_once(tiny: dict[str, Path], tmp_path: Pat
     bench.cache.save_to_disk(lambda: True, all_of_it=True)
     assert not [path for path in (tmp_path / "kv").iterdir() if path.name != "key"]
     bench.free()
+
+
+def test_a_ring_that_was_cut_over_its_end_is_not_used_for_a_strict_reply(tiny: dict[str, Path]) -> None:
+    bench = Bench(tiny["sliding"], flash=True, shares=False)
+    cold = Bench(tiny["sliding"], flash=True, shares=False)
+    story = some_tokens(1, 400)
+    for cut, new in ((250, 60), (245, 9), (250, 3), (255, 100)):
+        bench.logits(story[:300])
+        bench.logits(story[:cut] + some_tokens(2, new))  # frees the cells from `cut` to 255 and from 0 on: the head is not where it was
+        prompt = story[:cut] + some_tokens(3, 80)
+        assert np.array_equal(bench.logits(prompt, exact=True)[0], from_nothing(cold, prompt))
+    bench.free()
+    cold.free()
