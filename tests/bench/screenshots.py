@@ -124,6 +124,12 @@ def main(out: Path) -> None:
                     if (language, theme, width) != ("en", "light", 1440) and room in ("story", "models", "machine", "trouble"):
                         continue
                     main_window.grab().save(str(out / f"{room}-{language}-{theme}-{width}.png"))
+                    if room == "chat" and width >= 1200:
+                        chat.account.open()
+                        assert chat.account.dialog is not None
+                        chat.account.dialog.tabs.setCurrentIndex(1)
+                        chat.account.dialog.grab().save(str(out / f"context-{language}-{theme}.png"))
+                        chat.account.dialog.reject()
             window.close()
             application.processEvents()
 
