@@ -15,9 +15,7 @@ _MISSING = object()
 
 def refuse(param: str, what: str, code: str = "", **values: object) -> BadField:
     """A refusal that begins with the field's name; `what` is a marked template."""
-    error = BadField(param, mark("{param}: {what}"), code)
-    error.values |= {"what": _Filled(what, values)}
-    return error
+    return BadField(param, _Filled(what, values), code)
 
 
 class _Filled:

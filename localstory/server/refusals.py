@@ -43,8 +43,8 @@ class BadField(BadRequest):
 
     code = "bad_request"
 
-    def __init__(self, param: str, title: str, code: str = "") -> None:
-        super().__init__(title=title, param=param[:100])
+    def __init__(self, param: str, what: object, code: str = "") -> None:
+        super().__init__(title=mark("{param}: {what}"), param=param[:100], what=what)
         self.param = param[:100]
         self.own_code = code or "invalid_value"
 
