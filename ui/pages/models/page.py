@@ -284,11 +284,13 @@ class ModelsPage(Page):
         else:
             self.focus_first()
 
-    def _scroll_to(self, card: QWidget) -> None:
-        """The card's title at the top of the sight."""
+    def _scroll_to(self, card: QWidget, turns: int = 10) -> None:
+        """The card's title at the top of the sight; again while the layout still moves, which takes longer on a busy machine."""
         inside = self._scrolled.widget()
         if inside is not None:
             self._scrolled.verticalScrollBar().setValue(card.mapTo(inside, QPoint(0, 0)).y() - 16)
+            if turns and not 0 <= card.mapTo(self.place, QPoint(0, 0)).y() <= 40:
+                QTimer.singleShot(50, card, lambda: self._scroll_to(card, turns - 1))
 
     def _opened(self, shown: bool) -> None:
         sender = self.sender()
