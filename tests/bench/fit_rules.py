@@ -70,7 +70,7 @@ def errors() -> dict[str, list[float]]:
         real = (float(row["model_buffer_MiB"].split()[0]) + float(row["kv_buffer_MiB"]) + float(row["compute_buffer_MiB"])) * MIB
         for name, rule in RULES.items():
             found[name].append(rule(header, shape, ctx, row["kv_type"]) / real - 1)
-        settings = LoadSettings(ctx, row["kv_type"], ubatch, sequences=1)
+        settings = LoadSettings(ctx, row["kv_type"], ubatch=ubatch, sequences=1)
         need = formula_need(header, shape, replace(context_params(shape, settings), n_batch=2048))
         found["localstory's formulas"].append((need.weights_bytes + need.kv_bytes + need.compute_bytes) / real - 1)
     return found

@@ -43,7 +43,7 @@ class Opened:
         if self.engine is not None:
             engine, models = self.engine, self.models
             app.text_models = lambda: list(models)  # type: ignore[method-assign]
-            app.text_engine = lambda model: engine  # type: ignore[method-assign]
+            app.text_engine = lambda model, settings=None: engine  # type: ignore[method-assign]
         self._window = Window(application, app)
         self.window.resize(*size)
         self._window.show()

@@ -248,7 +248,9 @@ def thin_out(folder: Path, budget_bytes: int, now: float | None = None) -> int:
     Files of every model count. Parts that a killed process left behind go too.
     """
     now = time.time() if now is None else now
-    gone, files, weights = 0, [], []
+    gone = 0
+    files: list[Path] = []
+    weights: list[Weight] = []
     with contextlib.suppress(OSError):
         for part in folder.glob(".*.part"):
             with contextlib.suppress(OSError):

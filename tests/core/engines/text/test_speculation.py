@@ -69,7 +69,7 @@ def test_right_guesses_make_them_longer_and_wrong_ones_rare() -> None:
 
 
 def test_cheap_rows_are_used_and_dear_ones_are_not() -> None:
-    lengths = {}
+    lengths: dict[float, list[int]] = {}
     for slope in (0.02, 0.9):
         pace = Pace(timed=True)
         for _time in range(40):
