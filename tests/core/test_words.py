@@ -251,8 +251,6 @@ NAMES_OF_ITS_OWN = {
     "BadAdapter": {"path"}, "BadStory": {"path"}, "VoiceUnusable": {"voice"}, "BadVoiceFile": {"file", "path"}, "BadCatalogue": {"file", "line", "entry"},
 }  # fmt: skip
 """Errors that take a template: the names they fill themselves."""
-FILLED_BY_THEIR_MAKER = {"BadField": {"param", "what"}}
-"""Errors whose only maker (server/fields.py, `refuse`) fills these names once they are made."""
 
 
 def error_classes() -> list[type[CannotContinue]]:
@@ -289,7 +287,7 @@ def test_every_error_gets_the_values_its_words_need() -> None:
                 continue
             for template in [text for part in (*call.args, *(keyword.value for keyword in call.keywords)) for text in marked(part)]:
                 checked += 1
-                missing = {one[0] for one in placeholders(template)} - given - NAMES_OF_ITS_OWN.get(name, set()) - FILLED_BY_THEIR_MAKER.get(name, set())
+                missing = {one[0] for one in placeholders(template)} - given - NAMES_OF_ITS_OWN.get(name, set())
                 if missing:
                     wrong.append(f"{path.name}:{call.lineno}: {template!r} lacks {missing}")
     assert wrong == []
