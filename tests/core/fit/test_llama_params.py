@@ -18,19 +18,26 @@ from localstory.gguf.types import TENSOR_TYPES
 from tests.core.fit.test_dry_run import PLAIN
 from tests.fakes.model_headers import model as made
 
-_STRUCT = {"flash_attn": "flash_attn_type"}
+_STRUCT = {"flash_attn": "flash_attn_type", "rope_scaling": "rope_scaling_type", "rope_factor": "rope_freq_scale", "rope_trained": "yarn_orig_ctx"}
 """Ours -> llama.cpp's, where the names differ."""
 
 
 def test_every_setting_reaches_the_struct() -> None:
     odd = ContextParams(
-        n_ctx=7, n_batch=6, n_ubatch=5, n_seq_max=4, kv_unified=False, n_outputs_max=3, flash_attn="off", type_k="q8_0", type_v="q4_0", swa_full=True
-    )
+        n_ctx=7, n_batch=6, n_ubatch=5, n_seq_max=4, kv_unified=False, n_outputs_max=3, flash_attn="off", type_k="q8_0", type_v="q4_0", swa_full=True,
+        rope_scaling="yarn", rope_factor=4.0, rope_trained=2048,
+    )  # fmt: skip
     struct = SimpleNamespace()
     set_context_params(None, struct, odd.as_args())
-    expected = {"flash_attn": 0, "type_k": 8, "type_v": 2}
+    expected = {"flash_attn": 0, "type_k": 8, "type_v": 2, "rope_scaling": 2, "rope_factor": 0.25}  # enum llama_rope_scaling_type: yarn; scale = 1 / factor
     for field in fields(odd):
         assert getattr(struct, _STRUCT.get(field.name, field.name)) == expected.get(field.name, getattr(odd, field.name)), field.name
+
+
+def test_positions_are_left_to_the_file_unless_somebody_scales_them() -> None:
+    struct = SimpleNamespace()
+    set_context_params(None, struct, PLAIN.as_args())
+    assert not any("rope" in name or "yarn" in name for name in vars(struct))
 
 
 @pytest.mark.parametrize(("word", "number"), [("auto", -1), ("on", 1), ("off", 0)])

@@ -116,8 +116,9 @@ def test_a_phrase_forced_through_any_cut_of_its_tokens_is_caught(ask: Asked, spe
 
 def test_after_a_take_back_the_cache_is_that_of_a_cold_run(ask: Asked) -> None:
     """Tokens were evaluated, taken back and replaced: the next token's logits are those of the text that stayed."""
-    import llama_cpp.llama_cpp as L
     import numpy as np
+
+    from localstory.engines.text.ahead import Ahead
 
     free = ask(prompt=PAGE).text
     phrase = " ".join(free.split()[2:5])
@@ -126,17 +127,16 @@ def test_after_a_take_back_the_cache_is_that_of_a_cold_run(ask: Asked) -> None:
     said = reply.text
     assert "".join(token for piece in reply.pieces for token, _own, _others in piece["tokens"]) == said  # none of those taken back
     assert said != free and said.split()[:2] == free.split()[:2]
-    worker = ask.worker
-    warm, tokens = worker.ready.model.logits().copy(), list(worker.ready.cache.tokens)
-    assert tokens == worker.ready.model.tokenise(PAGE + said, special=False)[: len(tokens)]
-    L.llama_memory_clear(worker.ready.model.memory, True)
-    worker.ready.cache.tokens, worker.ready.cache._aligned = [], 0
-    prompt = len(worker.ready.model.tokenise(PAGE, special=False))
-    worker.ready.cache.evaluate(tokens[:prompt], Job(2, Path(), lambda _message: None), True)
-    for at in range(prompt, len(tokens)):
-        worker.ready.cache._decode([tokens[at]], at)
-    worker.ready.cache.tokens = tokens
-    np.testing.assert_array_equal(worker.ready.model.logits(), warm)
+    ready = ask.worker.ready
+    warm, tokens = ready.model.logits(0).copy(), list(ready.cache.tokens)
+    assert tokens == ready.model.tokenise(PAGE + said, special=False)[: len(tokens)]
+    prompt = len(ready.model.tokenise(PAGE, special=False))
+    ready.cache._empty()
+    ready.cache.evaluate(tokens[:prompt], Job(2, Path(), lambda _message: None), True)
+    cold = Ahead(ready.model, ready.cache, tokens[:prompt], lambda _tokens: None, lookup=False, drafter=None, timed=False)
+    for token in tokens[prompt:]:
+        cold.write(token, 100)
+    np.testing.assert_array_equal(ready.model.logits(cold.row), warm)
 
 
 def test_penalties_remember_only_what_stayed(ask: Asked) -> None:
