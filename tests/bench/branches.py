@@ -1,6 +1,6 @@
 """What a branch costs: switching to a sibling, going back, coming back after a restart, saving, memory, stopping.
 
-usage: python -m tests.bench.text --branches [--pairs 7] [--model smollm2|gemma3]
+usage: python -m tests.bench.text --only branches [--pairs 7] [--model smollm2|gemma3]
 Each round has a chat of about 3,000 tokens of its own, evaluated cold first; the ratios are to that first token.
 """
 
