@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from localstory.engines.base import Message, Role, Sampling, TextRequest, Tool, ToolCall
-from localstory.engines.text.llama_cpp import check_request
+from localstory.engines.text.llama_errors import check_request
 from localstory.server.fields import Fields, one_of, refuse, text_of
 from localstory.words import mark
 

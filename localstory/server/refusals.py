@@ -11,7 +11,7 @@ from typing import Any
 
 from localstory.children.last_words import ChildDied, ChildHung
 from localstory.engines.base import PromptTooLong
-from localstory.engines.text.llama_cpp import NotEnoughMemory, NothingAllowed
+from localstory.engines.text.llama_errors import NotEnoughMemory, NothingAllowed
 from localstory.errors import BadRequest, CannotContinue
 from localstory.models.names import ModelNotFound
 from localstory.net.errors import NetTrouble, TooManyRequests, TooSlow

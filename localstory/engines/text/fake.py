@@ -25,7 +25,7 @@ from localstory.engines.base import (
     Usage,
 )
 from localstory.engines.text.embeddings import check_texts, unit
-from localstory.engines.text.llama_cpp import check_request
+from localstory.engines.text.llama_errors import check_request
 from localstory.engines.text.reasoning import THINK
 from localstory.engines.text.streaming import Streamer
 from localstory.errors import CannotContinue

@@ -19,7 +19,6 @@ from localstory.engines.base import (
     EngineFacts,
     Message,
     OnProgress,
-    PromptTooLong,
     Reply,
     Stream,
     TextEvent,
@@ -31,14 +30,13 @@ from localstory.engines.base import (
     Usage,
     Warned,
 )
-from localstory.engines.text.conversation import ToolsNotKnown, calls_in, check_tools, message_args, tool_args, warnings_of
+from localstory.engines.text.conversation import calls_in, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
 from localstory.engines.text.kv_home import KvHome, memory_alone
+from localstory.engines.text.llama_errors import check_request, error_of, failure_words
 from localstory.engines.text.load_settings import EngineSettings, check_settings
-from localstory.engines.text.logprobs import MOST_ALTERNATIVES
-from localstory.engines.text.lora import adapter_trouble, lora_args
-from localstory.engines.text.samplers import check_sampling
-from localstory.errors import BadRequest, CannotContinue, FileTrouble
+from localstory.engines.text.lora import lora_args
+from localstory.errors import CannotContinue, FileTrouble
 from localstory.events import Progress
 from localstory.fit.context_params import BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ContextParams, LoadSettings, context_params
 from localstory.fit.engine_log import memory_need, read_log
@@ -47,7 +45,7 @@ from localstory.fit.llama_params import model_args
 from localstory.fit.shape import shape_of
 from localstory.gguf.header import BadGguf, Header, check_file
 from localstory.hardware.cores import worker_threads
-from localstory.words import mark, tell
+from localstory.words import mark
 
 log = logging.getLogger(__name__)
 
@@ -78,48 +76,6 @@ def engine_params(header: Header, settings: LoadSettings) -> ContextParams:
         log.info("the shape is not known (%s): loaded with one sequence", trouble)
         n_ctx = -(-(settings.context_length or DEFAULT_CONTEXT_LENGTH) // 256) * 256
         return ContextParams(n_ctx, BATCH_TOKENS, BATCH_TOKENS, 1, True, 1, settings.flash_attention, settings.kv_type, settings.kv_type, settings.swa_full)
-
-
-class ModelRefused(CannotContinue):
-    """The engine will not load this file."""
-
-    code = "bad_model"
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            title=mark("The engine could not load this model"),
-            detail=mark("{path}: {reason}"),
-            hint=mark("Download the file again, or choose another model."),
-            path=path,
-            reason=reason,
-        )
-
-
-class NotEnoughMemory(CannotContinue):
-    """Not enough memory for the context."""
-
-    code = "out_of_memory"
-
-    def __init__(self, context_length: int) -> None:
-        super().__init__(
-            title=mark("Not enough memory for this model"),
-            detail=mark("The engine could not reserve memory for a context length of {context_length} tokens."),
-            hint=mark("Choose a shorter context length or a smaller model, or close other programs."),
-            context_length=context_length,
-        )
-
-
-class NothingAllowed(CannotContinue):
-    """Grammar, logit bias and banned phrases together leave no token to go on with."""
-
-    code = "nothing_allowed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            title=mark("The reply can't go on"),
-            detail=mark("Grammar, forbidden tokens and banned phrases leave no next word."),
-            hint=mark("Take one of them away."),
-        )
 
 
 class LlamaCppEngine:
@@ -232,7 +188,7 @@ class LlamaCppEngine:
                         else:
                             yield self._ended(message["result"], seed)
             except WorkFailed as failure:
-                raise self._reason(failure) from failure
+                raise self._error(failure) from failure
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens this text is; loads the model if need be."""
@@ -276,7 +232,7 @@ class LlamaCppEngine:
                         if answer["type"] == "progress" and report is not None:
                             report(_progress(answer))
             except WorkFailed as failure:
-                raise self._reason(failure) from failure
+                raise self._error(failure) from failure
         raise AssertionError("a run always ends with done or raises")
 
     @property
@@ -372,7 +328,7 @@ class LlamaCppEngine:
                         self._loaded, self._loaded_pid = message["result"], self._child.pid
                         self._tell_load(message["result"])
         except WorkFailed as failure:
-            raise self._reason(failure) from failure
+            raise self._error(failure) from failure
 
     async def _draft_args(self) -> dict[str, Any] | None:
         """What the child needs to load the draft model beside; None without one. Raises as `check_file`."""
@@ -445,98 +401,8 @@ class LlamaCppEngine:
         wanted = getattr(self.pack_trouble, "name", "")
         return {"engine_pack": packs.BUILTIN, "engine_pack_wanted": wanted, "engine_pack_trouble": str(self.pack_trouble)}
 
-    def _reason(self, failure: WorkFailed) -> CannotContinue:
-        values = failure.reason_values
-        match failure.reason:
-            case "prompt_too_long":
-                return PromptTooLong(int(values["prompt_tokens"]), int(values["context_length"]))
-            case "load_failed":
-                return ModelRefused(str(self._path), str(values.get("reason", "")))
-            case "no_context":
-                return NotEnoughMemory(int(values["context_length"]))
-            case "out_of_memory":
-                return NotEnoughMemory(self._settings.context_length or DEFAULT_CONTEXT_LENGTH)
-            case "bad_schema":
-                return BadRequest(
-                    title=mark("This JSON schema can't be used"),
-                    detail=mark("{reason}"),
-                    hint=mark("Check the schema; references to other files are not followed."),
-                    reason=values.get("reason", ""),
-                )
-            case "bad_grammar":
-                return BadRequest(
-                    title=mark("This grammar can't be used"),
-                    detail=mark("{reason}"),
-                    hint=mark("It must be GBNF, with a rule named root."),
-                    reason=values.get("reason", ""),
-                )
-            case "bad_token":
-                return BadRequest(
-                    title=mark("There is no such token"),
-                    detail=mark("logit_bias: {token}; this model's tokens are numbered below {tokens}."),
-                    field="logit_bias",
-                    token=values.get("token"),
-                    tokens=values.get("tokens"),
-                )
-            case "no_tools":
-                return ToolsNotKnown(self._title)
-            case "nothing_allowed":
-                return NothingAllowed()
-            case "lora_missing" | "lora_refused" | "lora_partial":
-                return adapter_trouble(failure.reason, values)
-            case "other_vocabulary":
-                return BadRequest(
-                    title=mark("The draft model does not fit this model"),
-                    detail=mark("{path} has another vocabulary."),
-                    hint=mark("Choose a smaller model of the same family, or none."),
-                    path=values.get("path", ""),
-                )
-            case "ranks_only":
-                return BadRequest(
-                    title=mark("This model makes no vectors"),
-                    detail=mark("{model} only says how well an answer fits a question."),
-                    hint=mark("Choose a model for embeddings."),
-                    model=self._title,
-                )
-            case "file_trouble":
-                return FileTrouble(
-                    title=mark("The model's file can't be read"), detail=mark("{path}: {reason}"), path=str(self._path), reason=values.get("reason", "")
-                )
-            case _:
-                return failure
-
-
-def failure_words(trouble: CannotContinue) -> str:
-    """What was wrong, for the reason of another error: its detail in the person's language, or its title."""
-    told = tell(trouble)
-    return told.detail or told.title
-
-
-def check_request(request: TextRequest) -> None:
-    """Refuse what makes no sense before any work. Raises BadRequest."""
-    if (request.prompt is None) == (not request.messages):
-        raise BadRequest(title=mark("Nothing to answer"), detail=mark("A request needs either messages or a text to go on with."))
-    if request.max_tokens < 1:
-        raise BadRequest(title=mark("The length must be at least one token"), detail=mark("{given} was asked for."), given=request.max_tokens)
-    if not 0 <= request.logprobs <= MOST_ALTERNATIVES:
-        raise BadRequest(
-            title=mark("A setting is out of range"),
-            detail=mark("{field} must be between {low} and {high}; {given} was asked for."),
-            field="logprobs",
-            low=0,
-            high=MOST_ALTERNATIVES,
-            given=request.logprobs,
-        )
-    if request.grammar and request.json_schema:
-        raise BadRequest(title=mark("Two forms for one reply"), detail=mark("A request takes a grammar or a JSON schema, not both."))
-    if request.continue_last and (not request.messages or request.messages[-1].role != "assistant" or not request.messages[-1].text or request.prefill):
-        raise BadRequest(
-            title=mark("There is nothing to go on with"), detail=mark("The last message must be the assistant's, with a text and without a prefill.")
-        )
-    if request.prefill and request.prompt is not None:
-        raise BadRequest(title=mark("A prefill needs messages"), detail=mark("A text to go on with has its beginning already."))
-    check_tools(request)
-    check_sampling(request.sampling)
+    def _error(self, failure: WorkFailed) -> CannotContinue:
+        return error_of(failure, self._path, self._title, self._settings.context_length or DEFAULT_CONTEXT_LENGTH)
 
 
 def _piece(message: dict[str, Any]) -> TextPiece:

@@ -57,7 +57,7 @@ from localstory.engines.text.endpoint import (
     too_long,
     value_of,
 )
-from localstory.engines.text.llama_cpp import check_request
+from localstory.engines.text.llama_errors import check_request
 from localstory.errors import CannotContinue
 from localstory.events import Progress
 from localstory.net import Net

@@ -14,7 +14,8 @@ import pytest
 
 from localstory.engines.base import Message, Reply, TextPiece, TextRequest, Timing, ToolCall, Usage
 from localstory.engines.text.fake import FakeTextEngine
-from localstory.engines.text.llama_cpp import LlamaCppEngine, NotEnoughMemory
+from localstory.engines.text.llama_cpp import LlamaCppEngine
+from localstory.engines.text.llama_errors import NotEnoughMemory
 from localstory.errors import BadRequest
 from localstory.net.errors import NoConnection
 from tests.fakes.served import Served
