@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from localstory.engines.media import NO_MEDIA, Media, media_of
 from localstory.engines.text import dialects, lmstudio, ollama
-from localstory.engines.text.endpoint import Capabilities, ServerModel, count_in, host_of
+from localstory.engines.text.endpoint import Capabilities, ServerModel, host_of
+from localstory.engines.text.endpoint_stream import count_in
 from localstory.engines.text.openai_endpoint import listed as openai_listed
 from localstory.net import Net, is_loopback
 from localstory.net.errors import NetTrouble

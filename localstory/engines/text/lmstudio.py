@@ -12,7 +12,8 @@ from typing import Any
 
 from localstory.engines.base import OnProgress
 from localstory.engines.text.dialects import LMSTUDIO
-from localstory.engines.text.endpoint import Capabilities, NoSuchModel, NotFoundThere, NotOffered, ServerModel, ServerSaid, count_in
+from localstory.engines.text.endpoint import Capabilities, NoSuchModel, NotFoundThere, NotOffered, ServerModel, ServerSaid
+from localstory.engines.text.endpoint_stream import count_in
 from localstory.engines.text.ollama import root_of
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from localstory.engines.text.openai_endpoint import listed as openai_listed

@@ -32,31 +32,10 @@ from localstory.engines.base import (
 from localstory.engines.text.control_strings import broken_up, guarded
 from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY, OPENAI, Dialect, request_fields
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
-from localstory.engines.text.endpoint import (
-    MOST_LINE_BYTES,
-    Capabilities,
-    Events,
-    Lines,
-    ServerModel,
-    ServerSaid,
-    Writing,
-    careful_count,
-    careful_prompt_count,
-    check_offered,
-    count_in,
-    host_of,
-    least_count,
-    number_in,
-    object_in,
-    other_kind,
-    refused,
-    said_in,
-    sendable,
-    text_in,
-    token_in,
-    too_long,
-    value_of,
-)
+from localstory.engines.text.endpoint import Capabilities, ServerModel, ServerSaid, check_offered, host_of, refused, said_in, sendable, too_long
+from localstory.engines.text.endpoint_counting import careful_count, careful_prompt_count, least_count
+from localstory.engines.text.endpoint_reply import Writing
+from localstory.engines.text.endpoint_stream import MOST_LINE_BYTES, Events, Lines, count_in, number_in, object_in, other_kind, text_in, token_in, value_of
 from localstory.engines.text.llama_errors import check_request
 from localstory.errors import CannotContinue
 from localstory.events import Progress

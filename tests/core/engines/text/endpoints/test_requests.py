@@ -11,7 +11,9 @@ import pytest
 from localstory.engines.base import Message, PromptTooLong, Sampling, TextEngine, TextPiece, TextRequest
 from localstory.engines.registry import SERVERS, open_server_engine
 from localstory.engines.text.dialects import LLAMA_SERVER
-from localstory.engines.text.endpoint import EndpointReply, Events, Lines, NotOffered, careful_count, host_of, least_count, refused, too_long
+from localstory.engines.text.endpoint import EndpointReply, NotOffered, host_of, refused, too_long
+from localstory.engines.text.endpoint_counting import careful_count, least_count
+from localstory.engines.text.endpoint_stream import Events, Lines
 from localstory.engines.text.lmstudio import LMStudioEngine
 from localstory.engines.text.ollama import OllamaEngine, root_of
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint, server_url
