@@ -29,28 +29,33 @@ def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> Any:
         # The converter prints what it doesn't know.
         with contextlib.redirect_stdout(sys.stderr):
             text = json_schema_to_gbnf(schema)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused("bad_schema", reason=str(error)) from error
-    grammar, reason = _make(L, vocab, text, log)
-    if grammar is None:
-        raise Refused("bad_schema", reason=reason)
-    return grammar
+    except Exception as error:  # the converter asserts, too: what it can't convert must not end the child, and with it the model
+        raise Refused("bad_schema", reason=str(error)[:300]) from error
+    reason = _too_much(text)
+    if not reason:
+        grammar, reason = _make(L, vocab, text, log)
+        if grammar is not None:
+            return grammar
+    raise Refused("bad_schema", reason=reason)
 
 
 def from_gbnf(L: Any, vocab: Any, text: str, log: Sequence[str]) -> Any:
     """A grammar sampler for a GBNF text whose first rule is `root`. Raises Refused("bad_grammar")."""
-    reason = ""
-    if len(text.encode("utf-8", "replace")) > _LIMIT_BYTES:
-        reason = "longer than 256 KiB"
-    elif "\0" in text:
-        reason = "a NUL character"
-    elif _depth(text) > _DEEPEST:
-        reason = f"more than {_DEEPEST} brackets within each other"
+    reason = _too_much(text)
     if not reason:
         grammar, reason = _make(L, vocab, text, log)
         if grammar is not None:
             return grammar
     raise Refused("bad_grammar", reason=reason)
+
+
+def _too_much(text: str) -> str:
+    """Why llama.cpp's parser must not see this text; "" when it may."""
+    if len(text.encode("utf-8", "replace")) > _LIMIT_BYTES:
+        return "longer than 256 KiB"
+    if "\0" in text:
+        return "a NUL character"
+    return f"more than {_DEEPEST} brackets within each other" if _depth(text) > _DEEPEST else ""
 
 
 def _depth(text: str) -> int:
