@@ -13,7 +13,6 @@ from localstory.cli.screen import Screen
 from localstory.engines.text.load_settings import SETTINGS
 from localstory.errors import FileTrouble
 from localstory.events import Progress
-from localstory.net.errors import BadAddress
 from localstory.words import _, fill, mark
 
 if TYPE_CHECKING:
@@ -132,17 +131,13 @@ def server_engine(name: str, model: str, app: App) -> TextEngine:
 
 
 def server_address(name: str) -> tuple[str, str]:
-    """(address, key) of a server by its name or address; nothing is asked of it. Raises BadAddress."""
+    """(address, key) of a server by its name or address; nothing is asked of it. Raises BadAddress, BadRequest."""
     from localstory.engines.text.discovery import ADDRESSES
     from localstory.keys import key_for
-    from localstory.net import typed_address
+    from localstory.models.servers import address_of
 
-    typed = ADDRESSES.get(name.strip().lower().replace("-", "_"), name.strip())
-    url = typed_address(typed if "://" in typed else f"http://{typed}")
-    try:
-        return url, key_for(url)
-    except ValueError as error:
-        raise BadAddress(name) from error
+    url = address_of(ADDRESSES.get(name.strip().lower().replace("-", "_"), name))
+    return url, key_for(url)
 
 
 def _lora(text: str) -> Lora:

@@ -14,7 +14,7 @@ from localstory.engines.text.endpoint import Capabilities, ServerModel, host_of
 from localstory.errors import BadRequest, CannotContinue
 from localstory.events import Changed, Hub
 from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH
-from localstory.keys import forget_key, keep_key, key_for, origin_of
+from localstory.keys import VARIABLE, forget_key, keep_key, key_for, origin_of
 from localstory.net import Net, is_loopback, typed_address
 from localstory.net.errors import BadAddress
 from localstory.settings import Settings
@@ -131,8 +131,14 @@ class Servers:
         await asyncio.to_thread(keep_key if key.strip() else lambda at, _key: forget_key(at), url, key)
 
 
+_KEY_BY_ITSELF = mark("Give a key by itself: in the window in its own field, in a terminal in the variable {variable}.")
+
+
 def address_of(typed: str) -> str:
-    """An address as a person types it, ready to be kept: `localhost:8080` -> `http://localhost:8080`. Raises BadAddress."""
+    """An address as a person types it, ready to be kept: `localhost:8080` -> `http://localhost:8080`.
+
+    Raises BadAddress, and BadRequest for one that may hold a password or key: it would stand in the settings for everybody to read.
+    """
     text = typed.strip()
     address = typed_address(text if "://" in text else f"http://{text}").rstrip("/")
     try:
@@ -140,9 +146,9 @@ def address_of(typed: str) -> str:
     except ValueError as error:
         raise BadAddress(typed) from error
     if "@" in address.split("//", 1)[-1].split("/")[0]:
-        raise BadRequest(
-            title=mark("An address must not hold a name or password"), hint=mark("Give the key in its own field; it goes into the system's keyring.")
-        )
+        raise BadRequest(title=mark("An address must not hold a name or password"), hint=_KEY_BY_ITSELF, variable=VARIABLE)
+    if urlsplit(address).query:
+        raise BadRequest(title=mark("The address of a server ends before the “?”"), hint=_KEY_BY_ITSELF, variable=VARIABLE)
     return address if urlsplit(address).path else origin
 
 

@@ -17,6 +17,15 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+def shown_address(text: str) -> str:
+    """An address as it may be shown, logged and put out: without a name and password, and without what follows "?", which may be a key."""
+    before, question, _query = text.partition("?")
+    scheme, slashes, rest = before.rpartition("://")
+    server, slash, path = rest.partition("/")
+    _secret, at, host = server.rpartition("@")
+    return f"{scheme}{slashes}{'…@' if at else ''}{host}{slash}{path}{'?…' if question else ''}"
+
+
 def typed_address(text: str) -> str:
     """An address as a person pastes it, with letters of their language and spaces, as it goes over the wire. Checks nothing."""
     kept = "%/:@!$&'()*+,;=~"

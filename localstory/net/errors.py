@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localstory.errors import CannotContinue, Size, mark
+from localstory.net.addresses import shown_address
 
 
 class NetTrouble(CannotContinue):
@@ -190,7 +191,11 @@ class BadAddress(NetTrouble):
     code = "bad_address"
 
     def __init__(self, address: str) -> None:
-        super().__init__(title=mark("“{address}” is no address"), hint=mark("An address begins with https:// and names a file."), address=address[:200])
+        super().__init__(
+            title=mark("“{address}” is no address"),
+            hint=mark("An address begins with https:// or http:// and a name, such as https://example.com."),
+            address=shown_address(address)[:200],
+        )
 
 
 class BadKey(NetTrouble):

@@ -175,3 +175,11 @@ def test_people_get_words_and_programs_get_json(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-m", "localstory", "story", "build", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr.splitlines()[0] == "This story can't be read"
+
+
+@pytest.mark.parametrize("command", [("ask", "hi"), ("bench",), ("serve", "--port", "0")])
+@pytest.mark.parametrize("address", ["http://me:geheim@127.0.0.1:9", "127.0.0.1:9/v1?key=geheim"])
+def test_a_password_in_the_address_of_a_server_is_refused_and_not_repeated(command: tuple[str, ...], address: str) -> None:
+    exit_code, table, stderr = cli(*command, "--engine", address)
+    assert exit_code == 1 and table["error"]["code"] == "bad_request"
+    assert "geheim" not in json.dumps(table) + stderr

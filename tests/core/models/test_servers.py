@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keyring
@@ -20,11 +20,12 @@ from localstory.engines.text import discovery
 from localstory.engines.text.dialects import OPENAI
 from localstory.engines.text.endpoint import ServerModel
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
-from localstory.errors import BadRequest
+from localstory.errors import CannotContinue
 from localstory.events import Changed
 from localstory.models.servers import address_of, window_for
 from localstory.net.errors import BadAddress
 from localstory.settings import Settings, read_settings, write_settings
+from localstory.words import tell
 from tests.fakes.lmstudio_server import LMStudioServer
 from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
@@ -146,8 +147,16 @@ def test_an_address_is_tidied_and_holds_no_password() -> None:
     for bad in ("", "http://", "ftp://x", "://"):
         with pytest.raises(BadAddress):
             address_of(bad)
-    with pytest.raises(BadRequest):
-        address_of("http://me:secret@example.com")
+    for secret in (
+        "http://me:secret@example.com",
+        "me:secret@example.com/v1",
+        "https://example.com/v1?api_key=secret",
+        "example.com?secret",
+        "http://secret@h:99999",
+    ):
+        with pytest.raises(CannotContinue) as refused:
+            address_of(secret)
+        assert "secret" not in " ".join(asdict(tell(refused.value)).values())
 
 
 def test_ollama_gets_a_context_length_of_ours_and_a_loaded_model_keeps_its_own() -> None:
