@@ -311,6 +311,9 @@ def _sampling(fields: Fields) -> Sampling:
     return Sampling(**chosen)
 
 
+_BIASES = mark("It must be an object of token numbers with a number each, or a list of pairs")
+
+
 def _biases(value: object) -> Iterable[tuple[int | str, float]]:
     """OpenAI's `{"token's number": bias}`; llama-server's `[[number or text, bias or false]]`, where false forbids."""
     pairs: list[Any]
@@ -322,7 +325,9 @@ def _biases(value: object) -> Iterable[tuple[int | str, float]]:
         token, bias = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
         bias = -math.inf if bias is False else bias
         if isinstance(token, bool) or not isinstance(token, int | str) or isinstance(bias, bool) or not isinstance(bias, int | float):
-            raise refuse("logit_bias", mark("It must be an object of token numbers with a number each, or a list of pairs"))
+            raise refuse("logit_bias", _BIASES)
+        if not (bias == -math.inf or abs(bias) < 1e9):  # JSON knows whole numbers that no float can hold
+            raise refuse("logit_bias", _BIASES)
         yield token, float(bias)
 
 

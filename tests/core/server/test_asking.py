@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from localstory.engines.base import Sampling, Tool
@@ -88,7 +88,7 @@ def ASK_WITH(sampling: Sampling) -> Any:
         ({"top_p": 2}, "top_p"), ({"top_k": -1}, "top_k"), ({"stream": "yes"}, "stream"), ({"n": 0}, "n"), ({"n": 17}, "n"), ({"stop": 5}, "stop"),
         ({"stop": ["a"] * 65}, "stop"),
         ({"stop": ["a", 5]}, "stop[1]"), ({"logit_bias": {"x": 1}}, "logit_bias"), ({"logit_bias": {"1": "x"}}, "logit_bias"),
-        ({"logit_bias": 5}, "logit_bias"),
+        ({"logit_bias": 5}, "logit_bias"), ({"logit_bias": {"1": 10**400}}, "logit_bias"), ({"logit_bias": [[1, 1e400]]}, "logit_bias"),
         ({"top_logprobs": 3}, "top_logprobs"), ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"response_format": {"type": "xml"}}, "response_format.type"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"), ({"response_format": "json"}, "response_format"),
@@ -180,7 +180,7 @@ def test_embeddings() -> None:
             read_embeddings(wrong)
 
 
-_PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+_PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.sampled_from([10**400, -(10**400), 2**63, 1e308, 10**9])
 _JSON = st.recursive(
     _PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
 )  # fmt: skip
@@ -190,7 +190,18 @@ _NAMES = st.sampled_from(
 )  # fmt: skip
 
 
-@given(values=st.dictionaries(_NAMES, _JSON, max_size=6), with_messages=st.booleans())
+# Whatever stands where a value may stand, in bodies that are right otherwise: random ones seldom get so far.
+_ALMOST = _JSON | st.one_of(
+    st.fixed_dictionaries({"type": st.sampled_from(["json_schema", "json_object", "text"]), "json_schema": st.fixed_dictionaries({"schema": _JSON})}),
+    st.dictionaries(st.sampled_from("0 1 999999999 x".split()), _PLAIN, max_size=2),
+    st.lists(st.tuples(_PLAIN, _PLAIN).map(list), max_size=2),
+    st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "tool"]), "content": _JSON}, optional={"tool_calls": _JSON}), max_size=2),
+    st.lists(st.fixed_dictionaries({"type": st.just("function"), "function": st.fixed_dictionaries({"name": _PLAIN, "parameters": _JSON})}), max_size=2),
+)
+
+
+@given(values=st.dictionaries(_NAMES, _ALMOST, max_size=6), with_messages=st.booleans())
+@example({"logit_bias": {"1": 10**400}}, True)
 def test_whatever_json_comes_is_a_request_or_a_refusal(values: dict[str, Any], with_messages: bool) -> None:
     for read in (read_chat, read_completion, read_embeddings):
         try:
