@@ -15,6 +15,8 @@ from localstory.words import mark
 MOST_TOOLS = 128
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_SCHEMA_CHARS = 256 * 1024
+_MOST_LEVELS = 64
+"""Of objects and lists inside each other: what reads or writes them later goes down a level at a time."""
 
 
 class ToolsNotKnown(BadRequest):
@@ -35,7 +37,7 @@ def check_tools(request: TextRequest) -> None:
     """Refuse tools that make no sense. Raises BadRequest."""
     for message in request.messages:
         for call in message.tool_calls:
-            if not isinstance(_json(call.arguments), dict):
+            if not _is_object(call.arguments):
                 raise _bad(mark("The arguments of a call must be a JSON object: {name}."), name=call.name)
     if not request.tools:
         if request.tool_choice not in ("auto", "none"):
@@ -47,7 +49,7 @@ def check_tools(request: TextRequest) -> None:
     for tool in request.tools:
         if not _NAME.fullmatch(tool.name) or tool.name in ("auto", "none", "required"):
             raise _bad(mark("A tool's name has 1 to 64 letters of a-z, digits, “_”, “.” and “-”: {name}."), name=tool.name[:80])
-        if len(tool.parameters) > _MOST_SCHEMA_CHARS or not isinstance(_json(tool.parameters or "{}"), dict):
+        if len(tool.parameters) > _MOST_SCHEMA_CHARS or not _is_object(tool.parameters or "{}"):
             raise _bad(mark("The arguments of {name} are not described by a JSON schema."), name=tool.name)
     if len(set(names)) < len(names):
         raise _bad(mark("Two tools have the same name."))
@@ -63,11 +65,20 @@ def _bad(detail: str, **values: object) -> BadRequest:
     return BadRequest(title=mark("These tools can't be offered"), detail=detail, hint="", **values)
 
 
-def _json(text: str) -> Any:
+def _is_object(text: str) -> bool:
     try:
-        return json.loads(text)
+        return isinstance(json.loads(text), dict) and _levels(text) <= _MOST_LEVELS
     except (ValueError, RecursionError):
-        return None
+        return False
+
+
+def _levels(text: str) -> int:
+    """How deep the objects and lists in this JSON stand inside each other."""
+    level = most = 0
+    for bracket in re.findall(r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        level += 1 if bracket in "[{" else -1
+        most = max(most, level)
+    return most
 
 
 def message_args(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -94,11 +105,14 @@ def calls_in(result: dict[str, Any]) -> tuple[ToolCall, ...]:
 
 
 _NOTICES = {
+    "no_guesses": mark("Next words are not guessed without flash attention: the text must not depend on it."),
     "no_template": mark("This model brings no chat template: it is spoken to in the format “{format}”."),
     "template_failed": mark("The model's own chat template can't be used ({reason}): it is spoken to in the format “{format}”."),
+    "no_thinking_switch": mark("This model can't be told whether to think first: its chat template has no switch for it."),
 }
 
 
-def warnings_of(notices: Iterable[Sequence[Any]]) -> tuple[Warned, ...]:
-    """What the child noticed, for people."""
-    return tuple(Warned(_NOTICES[code], dict(values)) for code, values in notices if code in _NOTICES)
+def warnings_of(notices: Iterable[Sequence[Any]], has_thoughts: bool = False) -> tuple[Warned, ...]:
+    """What the child noticed, for people. `has_thoughts`: the reply came with some; who asked for what came anyway needs no warning."""
+    asked_and_came = ("no_thinking_switch", "yes" if has_thoughts else "no")
+    return tuple(Warned(_NOTICES[code], dict(values)) for code, values in notices if code in _NOTICES and (code, values.get("asked")) != asked_and_came)

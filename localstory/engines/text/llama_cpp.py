@@ -382,7 +382,7 @@ class LlamaCppEngine:
             reasoning=str(result["reasoning"]),
             tool_calls=calls_in(result),
             made_with=self._pack_facts() | result["made_with"],
-            warnings=(*self._pack_warnings(), *warnings_of(result["notices"])),
+            warnings=(*self._pack_warnings(), *warnings_of(result["notices"], bool(result["reasoning"]))),
         )
 
     def _pack_warnings(self) -> list[Warned]:

@@ -115,8 +115,10 @@ class Prompts:
 
     def start_of(self, args: dict[str, Any]) -> Start:
         """The request as tokens, and what is known of the reply's beginning. Raises Refused (empty_prompt, no_tools, bad_tools)."""
+        thinking = args.get("thinking")
+        no_switch = () if thinking is None else (("no_thinking_switch", {"asked": "yes" if thinking else "no"}),)
         if args.get("prompt") is not None:
-            return Start(self._tokens_of(Marked.of(str(args["prompt"]), WRITTEN)))
+            return Start(self._tokens_of(Marked.of(str(args["prompt"]), WRITTEN)), notices=no_switch)
         messages = [dict(message) for message in args["messages"]]
         before = str(args.get("prefill") or "")
         if args.get("continue_last"):
@@ -127,7 +129,6 @@ class Prompts:
         words = tools if tools and not self.can.tools else ()
         if words:
             messages = _with_system(messages, asked_in_words(forced))
-        thinking = args.get("thinking")
         extra = {} if thinking is None else {"enable_thinking": bool(thinking), "thinking": bool(thinking)}
         turn = self._turn(messages, before, () if words else tools, extra)
         marked, marks = turn.marked, self.marks
@@ -150,7 +151,7 @@ class Prompts:
             in_thought,
             before,
             len(before) - len(seen),
-            turn.notices,
+            turn.notices if self.can.thinking_switch and "template" not in turn.made_with else (*turn.notices, *no_switch),
             turn.made_with,
             turn.stops,
             reader,

@@ -15,8 +15,10 @@ import pytest
 from localstory.children.protocol import Message
 from localstory.children.worker import Job, Refused
 from localstory.engines.base import Sampling
+from localstory.engines.text.conversation import warnings_of
 from localstory.fit.context_params import LoadSettings
 from localstory.gguf.header import check_file
+from localstory.words import fill
 
 PLAIN = Sampling(temperature=0.0, seed=1)
 TEMPLATE = (
@@ -290,6 +292,22 @@ def test_thinking_is_switched_off_through_the_template(thinking: Asked) -> None:
     assert prompt_of(thinking, messages=CHAT, thinking=False).endswith("assistant\n<think>\n\n</think>\n\n")
     said = thinking(SEA, thinking=False, max_tokens=8)
     assert said.text and not said.result["reasoning"]
+
+
+def told_of(said: Answer) -> str:
+    return " ".join(fill(one.template, one.values) for one in warnings_of(said.result["notices"], bool(said.result["reasoning"])))
+
+
+def test_a_model_that_cannot_be_told_to_think_is_named_when_it_did_otherwise(ask: Asked) -> None:
+    assert "no switch" in told_of(ask(SEA, thinking=True)) and "no switch" in told_of(ask(prompt="Write: ", thinking=True))
+    assert told_of(ask(SEA)) == told_of(ask(SEA, thinking=False)) == ""
+    thought = ask(SEA, thinking=False, grammar=THOUGHT, max_tokens=60)
+    assert thought.result["reasoning"] and "no switch" in told_of(thought)
+    assert told_of(ask(SEA, thinking=True, grammar=THOUGHT, max_tokens=60)) == ""
+
+
+def test_a_model_that_can_be_told_is_not(thinking: Asked) -> None:
+    assert told_of(thinking(SEA, thinking=True)) == told_of(thinking(SEA, thinking=False)) == ""
 
 
 def test_what_must_keep_to_a_grammar_is_the_answer(thinking: Asked) -> None:
