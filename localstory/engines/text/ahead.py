@@ -2,6 +2,11 @@
 
 Every token is still chosen by the sampler chain from the model's own logits at its place; a guess only counts when it is the token
 chosen. So what is written has the model's own distribution, with grammar, penalties, logprobs and stop texts as ever.
+
+Logits depend a little on how many rows are evaluated together, without flash attention too: on two cores a row alone differs from
+one among eight by up to 0.8 (SmolLM2 Q4_1) and 3.9 (Gemma 3 Q4_K_M), and which numbers of rows agree is another rule for each kind
+of weights (llama.cpp's repacked kernels take four and eight rows at once). So a person who turned flash attention off, to have the
+same text always, gets every token evaluated alone, with guesses asked for or not.
 """
 
 from __future__ import annotations
@@ -41,8 +46,10 @@ class Ahead:
         lookup: bool,
         drafter: Drafter | None,
         timed: bool,
+        asked: bool = False,
     ) -> None:
-        """`evaluate` brings the cache to these tokens when it could not go back."""
+        """`evaluate` brings the cache to these tokens when it could not go back. `asked`: the person wants guesses, it is no default."""
+        self._asked = asked
         self._loaded, self._cache, self._evaluate = loaded, cache, evaluate
         self._text = list(prompt)
         self._guesses: list[int] = []  # evaluated behind the token last written, not yet chosen
@@ -51,11 +58,8 @@ class Ahead:
         self._lookup = Lookup(prompt) if lookup else None
         self._drafter = drafter
         self._pace = Pace(timed=timed)
-        self._may_guess = loaded.can_go_back and loaded.outputs > 1
-        # Without flash attention all batches of two rows and more give the same logits to the bit, and those of one row others
-        # (llama.cpp's ggml-cpu/llamafile/sgemm.cpp takes no single row): then no row is ever alone.
-        self._least_rows = 2 if self._may_guess and not loaded.flash else 1
-        self._synchronises = self._may_guess and (lookup or drafter is not None)
+        self._may_guess = loaded.can_go_back and loaded.outputs > 1 and not loaded.one_by_one
+        self._guessed = self._may_guess and (lookup or drafter is not None)
         self.row = -1
         self.drafted: Counter[int] = Counter()
         self.accepted: Counter[int] = Counter()
@@ -80,15 +84,13 @@ class Ahead:
         guesses = self._guess(min(room, self._loaded.outputs, self._loaded.n_ctx - len(self._cache.tokens)) - 1)
         self._tried, self._told = len(guesses), 0
         self.drafted[self._kind] += len(guesses)
-        if len(guesses) + 1 < self._least_rows and len(self._cache.tokens) + self._least_rows <= self._loaded.n_ctx:
-            guesses = [token]  # as good as any
         if guesses:
             self._cache.append_many([token, *guesses])
         else:
             self._cache.append(token)
-        if self._synchronises:
+        if self._guessed:
             L.llama_synchronize(self._loaded.context)
-            self._pace.took(max(1, len(guesses) + 2 - self._least_rows), time.perf_counter() - began)
+            self._pace.took(len(guesses) + 1, time.perf_counter() - began)
         self._guesses = guesses
         self.row = 0 if guesses else -1
 
@@ -107,7 +109,7 @@ class Ahead:
         self._guesses, self._tried, self._told = [], 0, 0
         if self._cache.cut(length):
             return True
-        self._may_guess, self._least_rows = False, 1
+        self._may_guess = False
         return False
 
     def _guess(self, most: int) -> list[int]:
@@ -133,10 +135,14 @@ class Ahead:
         if self._guesses:
             self.drop(len(self._text))
 
+    def notices(self) -> list[tuple[str, dict[str, str]]]:
+        """What the person should know; see `conversation.warnings_of`."""
+        return [("no_guesses", {})] if self._asked and self._loaded.one_by_one else []
+
     def facts(self) -> dict[str, object]:
         """For `Reply.made_with`: how tokens were guessed, how many, and how many were right."""
         kinds = (["lookup"] if self._lookup is not None else []) + (["draft_model"] if self._drafter is not None else [])
-        used = kinds if self._may_guess else []
+        used = kinds if self._guessed else []
         return {
             "speculation": "+".join(used) or "off",
             "drafted": sum(self.drafted.values()),

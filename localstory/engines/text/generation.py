@@ -80,16 +80,16 @@ class Generation:
             (chooser or picker).free()
 
     def _ahead(self, args: dict[str, Any], prompt: list[int], job: Job) -> Ahead:
-        """Guess or not: a seeded reply must not depend on how long anything took, so with flash attention only when told to."""
-        steady = bool(args.get("exact")) and self._loaded.flash
+        """Guess or not: a seeded reply must not depend on how long anything took, so only when told to."""
+        steady = bool(args.get("exact"))
         asked = args.get("lookup")
         guesses = bool(asked) or (asked is None and not steady)
 
         def evaluate(tokens: list[int]) -> None:
-            self._cache.evaluate(tokens, job, exact=False)
+            self._cache.evaluate(tokens, job, exact=steady)
 
         drafter = self._drafter if guesses else None
-        return Ahead(self._loaded, self._cache, prompt, evaluate, lookup=guesses, drafter=drafter, timed=not steady)
+        return Ahead(self._loaded, self._cache, prompt, evaluate, lookup=guesses, drafter=drafter, timed=not steady, asked=bool(asked))
 
     def _generate(
         self,
@@ -192,7 +192,7 @@ class Generation:
             "tokens_per_second": (generated - 1) / (last_at - first_at) if generated > 1 and last_at > first_at else None,
             "stop_reason": stop_reason,
             "mean_logprob": sum(logprobs) / generated if score and generated else None,
-            "notices": start.notices,
+            "notices": [*start.notices, *ahead.notices()],
             "made_with": {**start.made_with, **ahead.facts()},
         }
 

@@ -74,6 +74,13 @@ def check_settings(settings: EngineSettings) -> None:
             field="kv-type",
             kind=values,
         )
+    if load.flash_attention == "off" and settings.draft_model is not None:
+        raise BadRequest(
+            title=mark("These settings do not go together"),
+            detail=mark("A draft model's guesses need flash attention, which is off: then the text must not depend on them."),
+            hint=mark("Turn flash attention on, or choose no draft model."),
+            field="draft-model",
+        )
 
 
 def kept_line(given: Mapping[str, str]) -> str:

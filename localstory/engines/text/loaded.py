@@ -114,6 +114,8 @@ class LoadedModel:
         self.memory = L.llama_get_memory(self.context)
         self.flash = args["context"]["flash_attn"] != "off"
         """Whether flash attention may be used: then logits depend a little on how tokens were split into batches."""
+        self.one_by_one = args["context"]["flash_attn"] == "off"
+        """Whether every token of a reply is evaluated alone: without flash attention by choice, the text must always be the same."""
         self.can_go_back = bool(self.memory) and not (L.llama_model_is_recurrent(self.model) or L.llama_model_is_hybrid(self.model))
         """Whether the last tokens can be taken out of the cache again."""
         self.n_vocab = int(L.llama_vocab_n_tokens(self.vocab))

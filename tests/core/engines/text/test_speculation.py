@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localstory.engines.base import Sampling, TextRequest
+from localstory.engines.base import Reply, Sampling, TextPiece, TextRequest
 from localstory.engines.text.llama_cpp import LlamaCppEngine
 from localstory.engines.text.speculation import Lookup, Pace
 from tests.bench.edit_task import PROMPT
-from tests.contracts.text_contract import reply_to
+from tests.contracts.text_contract import collect, reply_to
 
 EDIT = TextRequest(prompt=PROMPT, max_tokens=28, sampling=Sampling(temperature=0.0, seed=1))
 
@@ -84,26 +84,38 @@ def test_cheap_rows_are_used_and_dear_ones_are_not() -> None:
     assert sum(lengths[0.9]) <= 4
 
 
-class _Exact:
-    """With flash attention off, guessing changes no token."""
+class _Guesses:
+    """What guesses may and may not change, on a real model."""
 
     @pytest.fixture
     async def engine(self, model: Path) -> AsyncIterator[LlamaCppEngine]:
+        engine = LlamaCppEngine(model, context_length=1024, threads=1)
+        yield engine
+        await engine.close()
+
+    @pytest.fixture
+    async def steady(self, model: Path) -> AsyncIterator[LlamaCppEngine]:
+        """Without flash attention: the same text always."""
         engine = LlamaCppEngine(model, context_length=1024, flash_attention=False, threads=1)
         yield engine
         await engine.close()
 
-    async def test_the_same_tokens_with_and_without_lookup(self, engine: LlamaCppEngine) -> None:
+    async def test_without_flash_attention_asking_for_guesses_changes_no_bit(self, steady: LlamaCppEngine) -> None:
         for temperature, seed, prompt in ((0.0, 1, PROMPT), (0.7, 2, PROMPT[:900]), (1.1, 3, "One two three one two three one two")):
             request = TextRequest(prompt=prompt, max_tokens=24, sampling=Sampling(temperature=temperature, seed=seed, repeat_penalty=1.05), score=True)
-            plain = await reply_to(engine, replace(request, lookup=False))
-            guessed = await reply_to(engine, replace(request, lookup=True))
-            assert guessed.text == plain.text
-            assert guessed.mean_logprob == plain.mean_logprob
-            assert guessed.usage.generated_tokens == plain.usage.generated_tokens
-            assert plain.made_with["speculation"] == "off" and plain.made_with["drafted"] == 0
-            if prompt is PROMPT:
-                assert guessed.made_with["accepted"] >= 12
+            plain = await reply_to(steady, replace(request, lookup=False))
+            asked = await reply_to(steady, replace(request, lookup=True))
+            assert (asked.text, asked.mean_logprob, asked.usage.generated_tokens) == (plain.text, plain.mean_logprob, plain.usage.generated_tokens)
+            assert asked.made_with["speculation"] == "off" and asked.made_with["drafted"] == 0
+            assert any("flash attention" in one.template for one in asked.warnings) and not plain.warnings
+
+    async def test_with_it_every_guessed_token_is_the_one_the_model_writes_alone(self, engine: LlamaCppEngine) -> None:
+        plain = await reply_to(engine, replace(EDIT, score=True, lookup=False))
+        guessed = await reply_to(engine, replace(EDIT, score=True, lookup=True))
+        assert guessed.text == plain.text and guessed.usage.generated_tokens == plain.usage.generated_tokens
+        assert guessed.made_with["accepted"] >= 12 and plain.made_with["drafted"] == 0
+        assert guessed.mean_logprob is not None and plain.mean_logprob is not None
+        assert guessed.mean_logprob == pytest.approx(plain.mean_logprob, abs=0.02), "the logits come from the token's own row"
 
     async def test_stop_texts_bans_and_grammars_are_kept_with_guesses(self, engine: LlamaCppEngine) -> None:
         requests = (
@@ -119,23 +131,32 @@ class _Exact:
 
     async def test_after_a_reply_with_guesses_the_cache_holds_what_was_written(self, engine: LlamaCppEngine) -> None:
         first = await reply_to(engine, replace(EDIT, max_tokens=21, lookup=True))
-        on = replace(EDIT, prompt=PROMPT + first.text + " And", max_tokens=12, lookup=False)
-        warm = await reply_to(engine, on)
-        other = LlamaCppEngine(engine._path, context_length=1024, flash_attention=False, threads=1)
+        on = replace(EDIT, prompt=PROMPT + first.text + " And", max_tokens=1, lookup=False, logprobs=8, sampling=Sampling(temperature=0.0))
+        warm, near = await _likeliest(engine, on)
+        other = LlamaCppEngine(engine._path, context_length=1024, threads=1)
         try:
-            cold = await reply_to(other, on)
+            cold, far = await _likeliest(other, on)
         finally:
             await other.close()
-        assert warm.text == cold.text
+        assert warm.usage.reused_tokens >= warm.usage.prompt_tokens - 4 and cold.usage.reused_tokens == 0
+        assert far[0] in near[:4] and near[0] in far[:4], "as far apart as two ways to split a prompt into batches, no farther"
 
 
-class TestSmolLM2(_Exact):
+async def _likeliest(engine: LlamaCppEngine, request: TextRequest) -> tuple[Reply, list[bytes]]:
+    """The reply, and what the model thought of for its first token."""
+    events = await collect(engine, request)
+    reply = events[-1]
+    assert isinstance(reply, Reply)
+    return reply, next([choice.token for choice in event.tokens[0].alternatives] for event in events if isinstance(event, TextPiece) and event.tokens)
+
+
+class TestSmolLM2(_Guesses):
     @pytest.fixture
     def model(self, smollm2: Path) -> Path:
         return smollm2
 
 
-class TestGemma3(_Exact):
+class TestGemma3(_Guesses):
     @pytest.fixture
     def model(self, gemma3: Path) -> Path:
         return gemma3
