@@ -28,7 +28,7 @@ COMPLETION_TOKENS = 16
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 # What a client says of itself or of its billing: it changes no word of the answer.
-_IGNORED = ("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier")
+_IGNORED = ("metadata", "prompt_cache_key", "prompt_cache_retention", "service_tier")
 # What we could only do wrong: allowed where it asks for what happens anyway.
 _AS_IT_IS: Mapping[str, tuple[Any, ...]] = {
     "store": (False,), "best_of": (1,), "suffix": ("",), "modalities": (["text"],), "verbosity": ("medium",), "cache_prompt": (True,),
@@ -61,6 +61,8 @@ class Asked:
     echo: bool = False
     one_call: bool = False
     """At most one tool call a reply (`parallel_tool_calls` false)."""
+    person: str = ""
+    """For whom the client says that it asks; it changes no word of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class EmbeddingsAsked:
     texts: tuple[str, ...]
     encoding: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+    person: str = ""
 
 
 def read_chat(body: Mapping[str, Any]) -> Asked:
@@ -123,7 +126,8 @@ def read_embeddings(body: Mapping[str, Any]) -> EmbeddingsAsked:
     if any(not text for text in texts):
         raise refuse("input", mark("A text is empty"))
     encoding = one_of(fields.text("encoding_format") or "float", "encoding_format", ("float", "base64"))
-    asked = EmbeddingsAsked(fields.text("model") or "", texts, "base64" if encoding == "base64" else "float", fields.whole("dimensions", 1, 1 << 20))
+    dimensions = fields.whole("dimensions", 1, 1 << 20)
+    asked = EmbeddingsAsked(fields.text("model") or "", texts, "base64" if encoding == "base64" else "float", dimensions, _person(fields))
     _pass_over(fields)
     fields.nothing_left()
     return asked
@@ -145,7 +149,7 @@ def _asked(fields: Fields, request: TextRequest, *, is_chat: bool, limit: int | 
         private=True if (private := fields.flag("private")) is None else private,
     )
     include_usage = _stream_options(fields, stream)
-    model = fields.text("model") or ""
+    model, person = fields.text("model") or "", _person(fields)
     _pass_over(fields)
     fields.nothing_left()
     check_request(request)
@@ -156,7 +160,7 @@ def _asked(fields: Fields, request: TextRequest, *, is_chat: bool, limit: int | 
             seed = request.sampling.seed
             sampling = replace(request.sampling, seed=(seed + number) & 0xFFFFFFFF) if seed is not None else request.sampling
             requests.append(replace(request, sampling=sampling, prompt=None if is_chat else prompt))
-    return Asked(model, tuple(requests), is_chat, to_the_end=limit is None, stream=stream, include_usage=include_usage, **known)
+    return Asked(model, tuple(requests), is_chat, to_the_end=limit is None, stream=stream, include_usage=include_usage, person=person, **known)
 
 
 # -- messages and tools -------------------------------------------------------------------------------------------------
@@ -416,6 +420,11 @@ def _stream_options(fields: Fields, stream: bool) -> bool:
     inner.flag("include_obfuscation")  # padding against who listens on the wire: there is no wire
     inner.nothing_left()
     return wanted
+
+
+def _person(fields: Fields) -> str:
+    given = [fields.text(name) for name in ("safety_identifier", "user")]
+    return next((name for name in given if name), "")
 
 
 def _pass_over(fields: Fields) -> None:

@@ -17,7 +17,7 @@ from localstory.server.connection import Limits
 from localstory.server.guard import Receive, Scope, Send, answer
 from localstory.server.refusals import Refusal, our_bug, refusal
 from localstory.server.shelf import Entry, Shelf
-from localstory.server.turns import Turns
+from localstory.server.turns import Turns, client_of
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ async def until_hang_up(receive: Receive, work: Coroutine[Any, Any, None]) -> No
         await asyncio.gather(working, listening, return_exceptions=True)
 
 
+def who(scope: Scope, person: str) -> str:
+    """Whose turn a request is."""
+    program = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
+    return client_of(str((scope.get("client") or ("",))[0]), program, person)
+
+
 class Answering:
     """An ASGI answer to `asked`."""
 
@@ -52,7 +58,7 @@ class Answering:
         self._form = Form(asked, entry.id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = str((scope.get("client") or ("",))[0])
+        client = who(scope, self._asked.person)
         await until_hang_up(receive, self._stream(client, send) if self._asked.stream else self._at_once(client, send))
 
     async def _at_once(self, client: str, send: Send) -> None:

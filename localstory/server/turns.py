@@ -7,16 +7,26 @@ import contextlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 
+from localstory.net import is_loopback
 from localstory.server.refusals import TooBusy
 
 WAITING = 64
 """As many requests may wait."""
 
 
+def client_of(address: str, program: str = "", person: str = "") -> str:
+    """Who asks. In the network that is an address: whatever else a client says of itself, it can't get more turns by it.
+
+    On this computer all have the same address: there programs are told apart by what they call themselves (User-Agent), and within one
+    by the person for whom it says that it asks (OpenAI's fields `safety_identifier` and `user`).
+    """
+    return "\0".join((address, program[:200], person[:200])) if is_loopback(address.split("%")[0]) else address
+
+
 class Turns:
     """Belongs to one asyncio loop. Cancel the task that waits, or that works, and the next one begins.
 
-    Clients are told apart by their address. One alone may fill three quarters of the queue, so that it never keeps another out.
+    Clients are told apart as `client_of` does. One alone may fill three quarters of the queue, so that it never keeps another out.
     """
 
     def __init__(self, waiting: int = WAITING) -> None:

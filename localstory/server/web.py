@@ -21,7 +21,7 @@ from localstory.server.connection import Limits
 from localstory.server.fields import read_json
 from localstory.server.guard import HEALTH, Asgi, Guard, Receive, Rules, Scope, Send, answer
 from localstory.server.refusals import NotAllowed, Refusal, TooBusy, our_bug, refusal
-from localstory.server.replying import Answering, until_hang_up
+from localstory.server.replying import Answering, until_hang_up, who
 from localstory.server.shelf import Shelf
 from localstory.server.turns import Turns
 from localstory.words import mark
@@ -87,7 +87,7 @@ class Web:
     async def _embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = read_embeddings(await self._body(Request(scope, receive)))
         entry = await self._shelf.find(asked.model)
-        client = str((scope.get("client") or ("",))[0])
+        client = who(scope, asked.person)
 
         async def embed() -> None:
             try:

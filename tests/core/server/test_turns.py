@@ -12,7 +12,7 @@ import pytest
 
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.server.refusals import TooBusy
-from localstory.server.turns import Turns
+from localstory.server.turns import Turns, client_of
 from tests.fakes.served import Served, chat
 
 
@@ -92,6 +92,45 @@ def test_requests_over_http_wait_their_turn_and_a_full_queue_is_503() -> None:
         for status, headers, said in answers:
             if status == 503:
                 assert int(headers["retry-after"]) >= 1 and said["error"]["code"] == "too_busy"
+
+
+def test_programs_of_one_computer_are_clients_of_their_own() -> None:
+    """All come from 127.0.0.1: one script with many questions keeps neither another program nor another of its own people out."""
+    with Served({"sea": FakeTextEngine("a b c d e f " * 9, seconds_per_token=0.02)}, turns=Turns(8)) as served:
+        ended: list[str] = []
+
+        def ask(name: str, program: str, user: str = "") -> None:
+            said = {"user": user} if user else {}
+            status, _headers, _said = served.post("/v1/chat/completions", chat(max_tokens=12, **said), served.headers(user_agent=program))
+            ended.append(f"{name} {status}")
+
+        asking: list[threading.Thread] = []
+
+        def begin(*arguments: str) -> None:
+            asking.append(threading.Thread(target=ask, args=arguments))
+            before = served.serving.web.turns.waiting
+            asking[-1].start()
+            while served.serving.web.turns.waiting == before and len(asking) > 1:
+                time.sleep(0.005)
+
+        for _number in range(5):
+            begin("script", "script/1")
+            while not served.engine.requests:
+                time.sleep(0.005)
+        begin("other program", "curl/8")
+        begin("other person", "script/1", "lan")
+        for thread in asking:
+            thread.join(30)
+        assert ended[:2] == ["script 200"] * 2  # at work, and first in the queue
+        assert sorted(ended[2:4]) == ["other person 200", "other program 200"]
+        assert ended[4:] == ["script 200"] * 3
+
+
+def test_in_the_network_a_client_is_its_address_whatever_it_says() -> None:
+    assert client_of("192.168.1.7", "a", "b") == client_of("192.168.1.7", "c") == "192.168.1.7"
+    assert client_of("127.0.0.1", "a") != client_of("127.0.0.1", "b") != client_of("127.0.0.1", "b", "x")
+    assert client_of("::1", "a") != client_of("::1", "b")
+    assert client_of("", "a", "b") == ""
 
 
 def test_one_who_hangs_up_while_waiting_never_reaches_the_model() -> None:
