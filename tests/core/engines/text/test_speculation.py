@@ -130,7 +130,8 @@ class _Guesses:
             assert guessed.made_with["accepted"] > 0
 
     async def test_after_a_reply_with_guesses_the_cache_holds_what_was_written(self, engine: LlamaCppEngine) -> None:
-        first = await reply_to(engine, replace(EDIT, max_tokens=21, lookup=True))
+        first = await reply_to(engine, replace(EDIT, max_tokens=26, lookup=True))
+        assert first.made_with["drafted"] > first.made_with["accepted"] > 0
         on = replace(EDIT, prompt=PROMPT + first.text + " And", max_tokens=1, lookup=False, logprobs=8, sampling=Sampling(temperature=0.0))
         warm, near = await _likeliest(engine, on)
         other = LlamaCppEngine(engine._path, context_length=1024, threads=1)
