@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ from localstory.keys import key_for
 from localstory.models.engine_view import window_at
 from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
-from localstory.models.servers import Servers
+from localstory.models.servers import Servers, named_address
 from localstory.net import Net
 from localstory.paths import Home, HomeLock, open_home
 from localstory.runtime import Job, Runtime
@@ -205,6 +206,24 @@ class App:
             known = key, open_server_engine(kind, url, model, key=key, context_length=window, net=self.net)
             self._server_engines[kind, url, model] = known
         return known[1]
+
+    async def engine_of_server(self, name: str, model: str = "") -> TextEngine:
+        """One of the models of a server that a person named ("ollama", or an address); without `model` the one that the server has loaded,
+        or its own choice. Raises BadAddress, BadRequest, NetTrouble."""
+        discovery = await asyncio.to_thread(import_module, "localstory.engines.text.discovery")
+        url = named_address(name)
+        key = await asyncio.to_thread(key_for, url)
+        found = await discovery.identify(self.net, url, key)
+        window = None
+        if found.kind == "ollama":
+            own = [one for one in found.models if not one.remote]
+            chosen = next((one for one in found.models if one.name in (model, f"{model}:latest")), None) if model else None
+            if not model:
+                chosen = next((one for one in own if one.loaded), next(iter(own), None))
+                model = chosen.name if chosen is not None else ""
+            window = await self.server_window(found.kind, found.url, chosen, found.models)
+        # A path that a person typed ("/v1", "/openai/api") is kept for servers that speak OpenAI's interface.
+        return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, context_length=window, net=self.net)
 
     async def server_window(self, kind: str, url: str, model: ServerModel | None, models: tuple[ServerModel, ...] = ()) -> int | None:
         """The context length to ask of a server for one of its `models`, from our own fit check where it can tell; None leaves it to the

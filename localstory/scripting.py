@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import queue
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
@@ -31,15 +32,18 @@ Question = str | Sequence[Message | tuple[str, str]] | TextRequest
 _END = object()
 
 
-def open_model(name: str | Path = "", *, home: Path | None = None, app: App | None = None, engine: TextEngine | None = None) -> Model:
+def open_model(name: str | Path = "", *, home: Path | None = None, app: App | None = None, engine: TextEngine | None = None, server: str = "") -> Model:
     """A model by its title or path, or the best one on this computer. It is loaded at the first question. Close it, or use `with`.
 
-    `app`: one that is open already, and stays open. `engine`: any TextEngine, instead of the embedded one.
-    Raises ModelNotFound, BadModelFile, NoStarter (there is no model at all), FileTrouble.
+    `server`: one of this server's models instead, by the server's own name for it: "ollama", "lmstudio", or an address; its key comes from
+    the keyring or LOCALSTORY_KEY. `app`: one that is open already, and stays open. `engine`: any TextEngine, instead of the embedded one.
+    Raises ModelNotFound, BadModelFile, NoStarter (there is no model at all), FileTrouble; with `server` BadRequest, NetTrouble.
     """
     own = app or open_app(home, writes=False)
     try:
-        if engine is None:
+        if server and engine is None:
+            engine = own.runtime.run(own.engine_of_server(server, str(name)))
+        elif engine is None:
             model = resolve_text_model(name, own.home) if name else best_text_model(own.home)
             if model is None:
                 raise NoStarter
@@ -56,6 +60,7 @@ class Model:
 
     def __init__(self, app: App, engine: TextEngine, *, owns_app: bool) -> None:
         self._app, self.engine, self._owns_app = app, engine, owns_app
+        self._closed = False
 
     def describe(self) -> EngineFacts:
         """Its name, context length and size, as far as they are known."""
@@ -67,12 +72,15 @@ class Model:
         """The whole reply: `.text`, `.reasoning`, `.usage`, `.timing`, `.stop_reason`, `.tool_calls`.
 
         `settings`: fields of `TextRequest` (max_tokens, stop, json_schema, grammar, tools, …) and of `Sampling` (temperature, top_p,
-        seed, …), and `system`, a system prompt. Raises what the engine raises (`CannotContinue`), TypeError for a name that is none.
+        seed, …), and `system`, a system prompt. `json_schema` may be a dict, `stop` one text.
+        Raises what the engine raises (`CannotContinue`), TypeError for a name that is none.
         """
+        self._check_open()
         return self._app.runtime.run(self._ask(request_for(question, **settings)))
 
     def stream(self, question: Question, **settings: Any) -> Iterator[str]:
         """The words of the answer as they come, without thoughts. Leave the loop, or close the iterator, to stop the model."""
+        self._check_open()
         request = request_for(question, **settings)
         words: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -92,16 +100,23 @@ class Model:
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text, all of one length."""
+        self._check_open()
         return self._app.runtime.run(self._embed(list(texts)))
 
     def count_tokens(self, text: str) -> int:
         """How many tokens this text is for the model; loads it if need be."""
+        self._check_open()
         return self._app.runtime.run(self.engine.count_tokens(text))
 
     def close(self) -> None:
-        """End the model and free its memory. Closing twice is harmless."""
+        """End the model and free its memory. Closing twice is harmless; asking afterwards raises RuntimeError."""
+        self._closed = True
         if self._owns_app:
             self._app.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this model is closed")
 
     def __enter__(self) -> Model:
         return self
@@ -113,10 +128,12 @@ class Model:
 
     async def ask_async(self, question: Question, **settings: Any) -> Reply:
         """As `ask`; cancel the task to stop the model."""
+        self._check_open()
         return await self._elsewhere(self._ask(request_for(question, **settings)))
 
     async def stream_async(self, question: Question, **settings: Any) -> AsyncGenerator[str, None]:
         """As `stream`; close it (`contextlib.aclosing`) or cancel the task to stop the model."""
+        self._check_open()
         request = request_for(question, **settings)
         here = asyncio.get_running_loop()
         words: asyncio.Queue[object] = asyncio.Queue()
@@ -140,6 +157,7 @@ class Model:
 
     async def embed_async(self, texts: Sequence[str]) -> list[list[float]]:
         """As `embed`."""
+        self._check_open()
         return await self._elsewhere(self._embed(list(texts)))
 
     async def close_async(self) -> None:
@@ -212,11 +230,16 @@ def request_for(question: Question, **settings: Any) -> TextRequest:
         request = TextRequest(tuple(one if isinstance(one, Message) else Message(_role(one[0]), one[1]) for one in question))
     if system:
         request = replace(request, messages=(Message("system", system), *request.messages))
+    if isinstance(settings.get("json_schema"), dict):
+        settings["json_schema"] = json.dumps(settings["json_schema"], ensure_ascii=False)
+    for name in ("stop", "banned_phrases"):
+        if isinstance(settings.get(name), str):
+            settings[name] = (settings[name],)  # not each of its letters
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     sampling = {name: settings.pop(name) for name in list(settings) if name in Sampling.__slots__}
     unknown = [name for name in settings if name not in TextRequest.__slots__]
     if unknown:
         raise TypeError(f"no such setting: {unknown[0]}")
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     return replace(request, **settings, **({"sampling": replace(settings.get("sampling", request.sampling), **sampling)} if sampling else {}))
 
 

@@ -112,32 +112,8 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
 
 
 def server_engine(name: str, model: str, app: App) -> TextEngine:
-    """The engine of a server by its name or address. Raises BadRequest, NetTrouble."""
-    from localstory.engines.registry import open_server_engine
-    from localstory.engines.text.discovery import identify
-
-    url, key = server_address(name)
-    found = app.runtime.run(identify(app.net, url, key))
-    window = None
-    if found.kind == "ollama":
-        own = [one for one in found.models if not one.remote]
-        chosen = next((one for one in found.models if one.name in (model, f"{model}:latest")), None) if model else None
-        if not model:
-            chosen = next((one for one in own if one.loaded), next(iter(own), None))
-            model = chosen.name if chosen is not None else ""
-        window = app.runtime.run(app.server_window(found.kind, found.url, chosen, found.models))
-    # A path that a person typed ("/v1", "/openai/api") is kept for servers that speak OpenAI's interface.
-    return open_server_engine(found.kind, url if found.kind == "openai" else found.url, model, key=key, context_length=window, net=app.net)
-
-
-def server_address(name: str) -> tuple[str, str]:
-    """(address, key) of a server by its name or address; nothing is asked of it. Raises BadAddress, BadRequest."""
-    from localstory.engines.text.discovery import ADDRESSES
-    from localstory.keys import key_for
-    from localstory.models.servers import address_of
-
-    url = address_of(ADDRESSES.get(name.strip().lower().replace("-", "_"), name))
-    return url, key_for(url)
+    """The engine of a server by its name or address. Raises BadAddress, BadRequest, NetTrouble."""
+    return app.runtime.run(app.engine_of_server(name, model))
 
 
 def _lora(text: str) -> Lora:

@@ -92,10 +92,11 @@ def _shelf(options: argparse.Namespace, app: App) -> Shelf:
     from localstory.server.shelf import OwnModels, ServersModels
 
     if options.engine:
-        from localstory.cli.ask import server_address
+        from localstory.keys import key_for
+        from localstory.models.servers import named_address
 
-        url, key = server_address(options.engine)
-        return ServersModels(app, url, key, options.model)
+        url = named_address(options.engine)
+        return ServersModels(app, url, key_for(url), options.model)
     return OwnModels(app, resolve_text_model(options.model, app.home) if options.model else None)
 
 

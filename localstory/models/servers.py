@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,6 +151,14 @@ def address_of(typed: str) -> str:
     if urlsplit(address).query:
         raise BadRequest(title=mark("The address of a server ends before the “?”"), hint=_KEY_BY_ITSELF, variable=VARIABLE)
     return address if urlsplit(address).path else origin
+
+
+def named_address(name: str) -> str:
+    """The address of a server by its name ("ollama", "lm-studio"), or as it is typed. Raises BadAddress, BadRequest."""
+    from localstory.engines.text.discovery import ADDRESSES
+
+    wanted = re.sub(r"[\s_-]", "", name).lower()
+    return address_of(next((address for kind, address in ADDRESSES.items() if kind.replace("_", "") == wanted), name))
 
 
 def window_for(kind: str, model: ServerModel | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
@@ -15,7 +16,10 @@ import localstory
 from localstory.app import App, open_app
 from localstory.engines.base import Message, Sampling, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
+from localstory.models.servers import named_address
+from localstory.net.errors import NetTrouble
 from localstory.scripting import Model, open_model, request_for
+from tests.fakes.ollama_server import OllamaServer
 
 FIVE_LINES = """
 import localstory
@@ -159,3 +163,40 @@ def test_a_model_by_its_path(tmp_path: Path, smollm2: Path) -> None:
     with open_model(smollm2) as model:
         assert model.describe().model
     model.close()
+
+
+def test_a_model_of_a_server_by_its_name_and_address(app: App) -> None:
+    with OllamaServer() as ollama:
+        model = open_model("the-sea:1b", app=app, server=ollama.url)
+        assert model.ask("Where is the sea?", max_tokens=5).engine == "ollama"
+        asked = next(one for one in ollama.requests if one.path == "/api/chat")
+        assert asked.body["model"] == "the-sea:1b" and asked.body["options"]["num_ctx"]
+    for name in ("ollama", " Ollama "):
+        assert named_address(name) == "http://127.0.0.1:11434"
+    assert named_address("LM-Studio") == named_address("LM Studio") == "http://127.0.0.1:1234"
+    assert named_address("llama-server") == "http://127.0.0.1:8080"
+    with pytest.raises(NetTrouble):
+        open_model(app=app, server=ollama.url)  # it is gone
+
+
+def test_what_python_has_at_hand_is_taken() -> None:
+    schema = {"type": "object", "properties": {"tên": {"type": "string"}}}
+    request = request_for("Hi", json_schema=schema, stop="END", banned_phrases="sea", logit_bias=[(3, -1.0)])
+    assert request.json_schema is not None and json.loads(request.json_schema) == schema
+    assert request.stop == ("END",) and request.sampling.banned_phrases == ("sea",) and request.sampling.logit_bias == ((3, -1.0),)
+    assert request_for("Hi", stop=["a", "b"], json_schema="{}").stop == ("a", "b")
+
+
+async def test_a_closed_model_says_so_and_leaves_nothing_behind(app: App) -> None:
+    model = Model(app, FakeTextEngine("One two"), owns_app=False)
+    await model.close_async()
+    await model.close_async()
+    for ask in (lambda: model.ask("x"), lambda: list(model.stream("x")), lambda: model.embed(["x"]), lambda: model.count_tokens("x")):
+        with pytest.raises(RuntimeError, match="closed"):
+            ask()
+    with pytest.raises(RuntimeError, match="closed"):
+        await model.ask_async("x")
+    with pytest.raises(RuntimeError, match="closed"):
+        await model.embed_async(["x"])
+    with pytest.raises(RuntimeError, match="closed"):
+        await anext(model.stream_async("x"))
