@@ -139,7 +139,9 @@ def _tell_media(server: FoundServer, screen: Screen) -> None:
             screen.say(f"{'':<10} {told}")
 
 
-_FEATURES = ("json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "load", "unload", "token_count")
+_FEATURES = (
+    "json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "tools", "tool_choice", "loras", "load", "unload", "token_count",
+)  # fmt: skip
 
 
 def _model(model: ServerModel) -> str:

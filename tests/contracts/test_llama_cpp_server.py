@@ -16,6 +16,7 @@ from localstory.engines.base import TextEngine, TextPiece
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from tests.contracts.endpoint_contract import CarefulCounts, EndpointContract
 from tests.contracts.text_contract import ASK, cancel_seconds
+from tests.contracts.tools_contract import ToolsContract
 from tests.fakes.llama_cpp_server import LlamaCppServer
 
 
@@ -57,3 +58,9 @@ class TestLlamaCppServer(CarefulCounts, EndpointContract):
                 break
             await asyncio.sleep(0.1)
         assert len(server.hang_ups) == 1
+
+
+class TestToolsOfLlamaCppServer(ToolsContract):
+    @pytest.fixture
+    def engine(self, running: LlamaCppServer) -> TextEngine:
+        return OpenAIEndpoint(running.url, running.model_name, running.key, context_length=running.context_length)

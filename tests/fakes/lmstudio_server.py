@@ -46,6 +46,9 @@ class LMStudioServer(OpenAIServer):
                 handler.json({"object": "list", "data": [{"id": self.model_name, "object": "model", "owned_by": "organization_owner"}]})
             case "POST", "/v1/chat/completions" | "/v1/completions":
                 self.loaded_length = self.loaded_length or self.model.context_length
+                if not isinstance(asked.body.get("tool_choice", ""), str):
+                    handler.json({"error": "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"}, 400)
+                    return
                 own = {name: value for name, value in asked.body.items() if name not in _EXTRA}
                 self._write(handler, own, is_chat=asked.path.endswith("chat/completions"))
             case "POST", "/v1/embeddings":

@@ -1,5 +1,6 @@
 """An Ollama on this machine, written from its documented interface (api/types.go, docs/api, 2026-08): one model at a time in memory,
-`num_ctx` reloads it, prompts that don't fit are cut in silence unless `truncate` and `shift` are false."""
+`num_ctx` reloads it, prompts that don't fit are cut in silence unless `truncate` and `shift` are false, calls of tools come whole and
+with arguments that are objects, and nothing makes it call one."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import math
 import time
 from typing import Any
 
-from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, embedded, tokens_of
+from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, calls_of, embedded, page_of, tokens_of
 
 _TOO_LONG = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, "
@@ -22,11 +23,12 @@ _DEFAULT_WINDOW = 4096
 
 
 class OllamaServer(TextServer):
-    """`cuts_in_silence`: cuts whatever is asked, as old versions and some models do."""
+    """`cuts_in_silence`: cuts whatever is asked, as old versions and some models do. `knows_tools`: its model's template has a place for them.
+    `gives_ids`: calls have ids, as in newer versions."""
 
-    def __init__(self, model: ServedModel | None = None, *, cuts_in_silence: bool = False) -> None:
+    def __init__(self, model: ServedModel | None = None, *, cuts_in_silence: bool = False, knows_tools: bool = True, gives_ids: bool = True) -> None:
         super().__init__(model or ServedModel("the-sea:1b"))
-        self.cuts_in_silence = cuts_in_silence
+        self.cuts_in_silence, self.knows_tools, self.gives_ids = cuts_in_silence, knows_tools, gives_ids
         self.window: int | None = None
         """Of the loaded model; None when nothing is loaded."""
         self.loads = 0
@@ -92,7 +94,13 @@ class OllamaServer(TextServer):
             return
         loaded_now = self._load(options)
         assert self.window is not None
-        prompt = " ".join(str(message["content"]) for message in body["messages"]) if is_chat else str(body["prompt"])
+        if body.get("tools") and not self.knows_tools:
+            handler.json({"error": f"registry.ollama.ai/library/{self.model_name} does not support tools"}, 400)
+            return
+        if is_chat and not all(_is_known(message) for message in body["messages"]):
+            handler.json({"error": "json: cannot unmarshal into Go struct field ChatRequest.messages"}, 400)
+            return
+        prompt = page_of(body) if is_chat else str(body["prompt"])
         counted = self.model.count(prompt)
         if counted >= self.window:
             if not self.cuts_in_silence and body.get("truncate") is False and body.get("shift") is False:
@@ -103,7 +111,12 @@ class OllamaServer(TextServer):
         limit = min(limit if limit > 0 else 1 << 30, self.window - counted)
         handler.begin("application/x-ndjson")
         out = Written()
-        for token in self.model.write(prompt, seed=options.get("seed"), limit=limit, stops=options.get("stop") or [], out=out):
+        for index, (name, arguments) in enumerate(calls_of(body, is_forced=False) if is_chat else ()):
+            call: dict[str, Any] = {"function": {"index": index, "name": name, "arguments": arguments}} | ({"id": f"call_{index}x"} if self.gives_ids else {})
+            out.tokens, out.reason = out.tokens + 9, "stop"
+            handler.chunk(json.dumps(base | {"message": {"role": "assistant", "content": "", "tool_calls": [call]}, "done": False}).encode() + b"\n")
+        writing = self.model.write(prompt, seed=options.get("seed"), limit=limit, stops=options.get("stop") or [], out=out) if not out.reason else ()
+        for token in writing:
             said: dict[str, Any] = {"message": {"role": "assistant", "content": token}} if is_chat else {"response": token}
             if body.get("logprobs"):
                 own = {"token": token, "logprob": math.log(0.5), "bytes": list(token.encode())}
@@ -123,3 +136,8 @@ class OllamaServer(TextServer):
         self.window = wanted
         self.loads += 1
         return True
+
+
+def _is_known(message: dict[str, Any]) -> bool:
+    """Whether Go's types take it: arguments are objects there."""
+    return isinstance(message["content"], str) and all(isinstance(call["function"]["arguments"], dict) for call in message.get("tool_calls") or ())

@@ -1,5 +1,7 @@
 """A server on this machine that speaks OpenAI's interface as its API reference documents it (chat/completions, completions, models;
-unknown fields are refused, at most four stop texts), or as llama-server does (more samplers, /props, /tokenize, /apply-template)."""
+unknown fields are refused, at most four stop texts, every call of a tool must be answered), as llama-server does (more samplers, /props,
+/tokenize, /apply-template, /lora-adapters; a tool_choice that is an object means "auto"), or as KoboldCpp does (calls come whole, and
+nothing counts their tokens)."""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import math
 import time
 from typing import Any
 
-from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, embedded, tokens_of
+from tests.fakes.text_server import Asked, Handler, ServedModel, TextServer, Written, calls_of, embedded, page_of, tokens_of
 
 _COMMON = {
     "model", "max_tokens", "max_completion_tokens", "stream", "stream_options", "temperature", "top_p", "frequency_penalty", "presence_penalty",
@@ -19,11 +21,13 @@ _COMPLETION = _COMMON | {"prompt", "echo", "suffix", "logprobs", "best_of"}
 
 
 class OpenAIServer(TextServer):
-    """`is_llama_server`: speaks as llama-server does."""
+    """`is_llama_server`, `is_kobold`: speaks as that one does."""
 
-    def __init__(self, model: ServedModel | None = None, *, key: str = "", is_llama_server: bool = False) -> None:
+    def __init__(self, model: ServedModel | None = None, *, key: str = "", is_llama_server: bool = False, is_kobold: bool = False) -> None:
         super().__init__(model, key=key)
-        self.is_llama_server = is_llama_server
+        self.is_llama_server, self.is_kobold = is_llama_server, is_kobold
+        self.adapters: list[str] = []
+        """Paths of the adapters that it was started with (llama-server)."""
 
     def answer(self, handler: Handler, asked: Asked) -> None:
         if self.key and asked.headers.get("authorization") != f"Bearer {self.key}":
@@ -56,7 +60,9 @@ class OpenAIServer(TextServer):
                     return handler.json({"tokens": list(range(len(tokens_of(str(asked.body["content"]))) + special))})
                 case "POST", "/apply-template":
                     # Its template is two tokens long; the third of `ServedModel.count` is the one that begins every text.
-                    return handler.json({"prompt": "<|chat|> " + _page(asked.body["messages"]) + " <|reply|>"})
+                    return handler.json({"prompt": "<|chat|> " + page_of(asked.body) + " <|reply|>"})
+                case "GET", "/lora-adapters":
+                    return handler.json([{"id": number, "path": path, "scale": 1.0} for number, path in enumerate(self.adapters)])
         return _refuse(handler, 404, f"Invalid URL ({asked.method} {asked.path})", None)
 
     def _embed(self, handler: Handler, body: dict[str, Any]) -> None:
@@ -78,8 +84,12 @@ class OpenAIServer(TextServer):
 
     def _write(self, handler: Handler, body: dict[str, Any], *, is_chat: bool) -> None:
         unknown = sorted(set(body) - (_CHAT if is_chat else _COMPLETION))
-        if unknown and not self.is_llama_server:
+        if unknown and not self.is_llama_server and not self.is_kobold:
             _refuse(handler, 400, f"Unrecognized request argument supplied: {unknown[0]}", None)
+            return
+        wrong = _wrong_about_tools(body) if is_chat and not self.is_kobold else ""
+        if wrong:
+            _refuse(handler, 400, wrong, None)
             return
         if body.get("model") != self.model_name and not self.is_llama_server:
             _refuse(handler, 404, f"The model `{body.get('model')}` does not exist or you do not have access to it.", "model_not_found")
@@ -89,7 +99,7 @@ class OpenAIServer(TextServer):
         if len(stops) > 4 and not self.is_llama_server:
             _refuse(handler, 400, "'stop' has more than 4 elements", None)
             return
-        prompt = _page(body["messages"]) if is_chat else str(body["prompt"])
+        prompt = page_of(body) if is_chat else str(body["prompt"])
         counted, window = self.model.count(prompt), self.model.context_length
         if counted >= window:
             if self.is_llama_server:
@@ -111,12 +121,39 @@ class OpenAIServer(TextServer):
             handler.chunk(f"data: {json.dumps(base | {'choices': [choice]}, ensure_ascii=False)}\n\n".encode())
 
         out = Written()
+        calls = self._calls(body) if is_chat else []
         handler.begin("text/event-stream; charset=utf-8")
+        if calls:
+            self.model.seen.append(prompt)
+            named = isinstance(body.get("tool_choice"), dict)
+            send({"role": "assistant", "content": None}, None)
+            for delta in _call_deltas(calls, are_whole=self.is_kobold):
+                time.sleep(self.model.seconds_per_token * (len(json.dumps(delta)) / 3 if self.is_kobold else 1))
+                out.tokens += 1
+                send(delta, None)
+            send({}, "stop" if named and not self.is_kobold else "tool_calls")  # OpenAI ends a named call so
+            if self.is_kobold:
+                handler.chunk(b"data: [DONE]\n\n")
+                handler.end()
+            else:
+                self._end(handler, body, base, counted, cached, out)
+            return
         if is_chat:
             send({"role": "assistant", "content": ""}, None)
         for token in self.model.write(prompt, seed=body.get("seed"), limit=limit, stops=stops, out=out):
             send({"content": token}, None, _logprobs(token, body, is_chat) if body.get("logprobs") else None)
         send({}, out.reason)
+        self._end(handler, body, base, counted, cached, out)
+
+    def _calls(self, body: dict[str, Any]) -> list[tuple[str, Any]]:
+        choice = body.get("tool_choice", "auto")
+        if choice == "none":
+            return []
+        if isinstance(choice, dict) and not self.is_llama_server:
+            return calls_of(body, is_forced=True, only=choice["function"]["name"])
+        return calls_of(body, is_forced=choice == "required")
+
+    def _end(self, handler: Handler, body: dict[str, Any], base: dict[str, Any], counted: int, cached: int, out: Written) -> None:
         if (body.get("stream_options") or {}).get("include_usage"):
             usage = {"prompt_tokens": counted, "completion_tokens": out.tokens, "total_tokens": counted + out.tokens}
             last = base | {"choices": [], "usage": usage | {"prompt_tokens_details": {"cached_tokens": cached}}}
@@ -136,8 +173,46 @@ def _logprobs(token: str, body: dict[str, Any], is_chat: bool) -> dict[str, Any]
     return {"tokens": [token], "token_logprobs": [half], "top_logprobs": [{token: half, " no": math.log(0.25)}], "text_offset": [0]}
 
 
-def _page(messages: list[dict[str, Any]]) -> str:
-    return " ".join(str(message["content"]) for message in messages)
+def _call_deltas(calls: list[tuple[str, Any]], *, are_whole: bool) -> list[dict[str, Any]]:
+    """A call's first piece has its name, the others a few letters of its arguments each; all know their index."""
+    written = [json.dumps(arguments, ensure_ascii=False) for _name, arguments in calls]
+    if are_whole:
+        entries = [
+            {"index": index, "id": f"call_{index + 10000}", "type": "function", "function": {"name": name, "arguments": text}}
+            for index, ((name, _given), text) in enumerate(zip(calls, written, strict=True))
+        ]
+        return [{"role": "assistant", "content": None, "tool_calls": entries}]
+    deltas = []
+    for index, (name, _given) in enumerate(calls):
+        deltas.append({"tool_calls": [{"index": index, "id": f"call_{name}_{index}", "type": "function", "function": {"name": name, "arguments": ""}}]})
+        text = written[index]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": text[at : at + 3]}}]} for at in range(0, len(text), 3)]
+    return deltas
+
+
+def _wrong_about_tools(body: dict[str, Any]) -> str:
+    """What OpenAI's server refuses."""
+    if "tool_choice" in body and not body.get("tools"):
+        return "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified."
+    for number, tool in enumerate(body.get("tools") or ()):
+        if tool.get("type") != "function" or set(tool["function"]) - {"name", "description", "parameters", "strict"}:
+            return f"Unknown parameter: 'tools[{number}]'."
+        if tool["function"]["parameters"].get("type") != "object":
+            return f"Invalid schema for function '{tool['function']['name']}': schema must be a JSON Schema of 'type: \"object\"'."
+    waiting: set[str] = set()
+    for number, message in enumerate(body["messages"]):
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                return f"Invalid parameter: messages[{number}]: messages with role 'tool' must be a response to a preceding message with 'tool_calls'."
+            waiting.discard(message["tool_call_id"])
+            continue
+        if waiting:
+            return "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'."
+        for call in message.get("tool_calls") or ():
+            if call.get("type") != "function" or not call.get("id") or not isinstance(call["function"].get("arguments"), str):
+                return f"Invalid parameter: messages[{number}].tool_calls."
+            waiting.add(call["id"])
+    return ""
 
 
 def _refuse(handler: Handler, status: int, said: str, code: str | None) -> None:

@@ -85,6 +85,45 @@ class ServedModel:
             yield held
 
 
+def sample_of(schema: dict[str, Any]) -> Any:
+    """A value that keeps to a JSON schema of the simple kind."""
+    if "enum" in schema:
+        return schema["enum"][-1]
+    match schema.get("type"):
+        case "object":
+            return {name: sample_of(one) for name, one in schema.get("properties", {}).items()}
+        case "array":
+            return [sample_of(schema.get("items", {"type": "string"}))]
+        case "integer" | "number":
+            return 7
+        case "boolean":
+            return True
+        case _:
+            return "Huế 🐉" + "x" * int(schema.get("minLength", 0))
+
+
+def calls_of(body: dict[str, Any], *, is_forced: bool, only: str = "") -> list[tuple[str, Any]]:
+    """(name, arguments) of what this model calls: the tools whose names the person's last words hold; one of them, when it must.
+
+    `only`: of those it may call, the one that was named.
+    """
+    tools = [one["function"] for one in body.get("tools") or () if only in ("", one["function"]["name"])]
+    last = body["messages"][-1]
+    meant = [tool for tool in tools if last["role"] == "user" and tool["name"] in str(last["content"])]
+    if is_forced and not meant:
+        meant = tools[:1]
+    return [(tool["name"], sample_of(tool["parameters"])) for tool in meant]
+
+
+def page_of(body: dict[str, Any]) -> str:
+    """The conversation and the tools as a template writes them down."""
+    parts = [json.dumps(body["tools"], ensure_ascii=False)] if body.get("tools") else []
+    for message in body["messages"]:
+        parts.append(str(message["content"]))
+        parts += [json.dumps(one["function"], ensure_ascii=False) for one in message.get("tool_calls") or ()]
+    return " ".join(parts)
+
+
 def embedded(text: str) -> list[float]:
     """A vector that is the same for the same text, not of length 1, nearer for texts that share words."""
     vector = [0.0] * 24

@@ -2,7 +2,8 @@
 
 Our own engine never does: it knows which letters people wrote. A server gets messages as text, puts them into the model's template and
 reads the whole with all its control tokens. So an invisible sign goes into what looks like one before it is sent; what is kept of the
-chat stays as it was written. A page (`TextRequest.prompt`) is sent as it is, since marks may be meant there, and flagged.
+chat stays as it was written. The same goes for tools, for what a model asked of them, and for their answers. A page
+(`TextRequest.prompt`) is sent as it is, since marks may be meant there, and flagged.
 
 The forms are those of the control tokens in the vocabularies of Llama 2 to 4, Mistral, Qwen, Phi, Gemma 2 to 4, DeepSeek, GLM, Command,
 gpt-oss, Granite, SmolLM, and of the code models' fill-in-the-middle.
@@ -10,11 +11,12 @@ gpt-oss, Granite, SmolLM, and of the code models' fill-in-the-middle.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from localstory.engines.base import Message, TextRequest, Warned
+from localstory.engines.base import Message, TextRequest, Tool, ToolCall, Warned
 from localstory.words import mark
 
 WEDGE = "\u2060"
@@ -60,7 +62,7 @@ def guarded(request: TextRequest, host: str) -> tuple[TextRequest, list[Warned]]
         found = found_in([request.prompt])
         words = mark("{host} may take these for the model's own marks: {strings}. The page was sent as it is.")
         return request, [Warned(words, {"host": host, "strings": _named(found)})] if found else []
-    found = found_in([*(message.text for message in request.messages), request.prefill])
+    found = found_in(_texts_of(request))
     if not found:
         return request, []
     words = mark("{host} could take these for the model's own marks: {strings}. They went out with an invisible sign inside; the chat keeps them as written.")
@@ -68,14 +70,64 @@ def guarded(request: TextRequest, host: str) -> tuple[TextRequest, list[Warned]]
 
 
 def without_marks(request: TextRequest) -> TextRequest:
-    """The same request with every message broken up."""
-    return replace(request, messages=tuple(map(broken_message, request.messages)), prefill=broken_up(request.prefill))
+    """The same request with every message and every tool broken up."""
+    messages, tools = tuple(map(broken_message, request.messages)), tuple(map(_broken_tool, request.tools))
+    return replace(request, messages=messages, tools=tools, prefill=broken_up(request.prefill))
 
 
 def broken_message(message: Message) -> Message:
     """The same message, broken up."""
-    text = broken_up(message.text)
-    return message if text == message.text else replace(message, text=text)
+    text, calls = broken_up(message.text), tuple(map(_broken_call, message.tool_calls))
+    return message if (text, calls) == (message.text, message.tool_calls) else replace(message, text=text, tool_calls=calls)
+
+
+def broken_json(text: str) -> str:
+    """JSON with its texts and names broken up, and nothing else changed; what is written as `\\u003c` counts, too."""
+    return broken_up(_LITERAL.sub(_broken_literal, text))
+
+
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _literals(text: str) -> Iterator[str]:
+    """The texts and names in JSON, as they are meant, and the whole as it is written."""
+    yield text
+    for found in _LITERAL.finditer(text) if "\\" in text else ():
+        yield _meant(found.group())
+
+
+def _meant(literal: str) -> str:
+    try:
+        return str(json.loads(literal, strict=False))
+    except ValueError:
+        return literal
+
+
+def _broken_literal(found: re.Match[str]) -> str:
+    meant = _meant(found.group())
+    broken = broken_up(meant)
+    return found.group() if broken == meant else json.dumps(broken, ensure_ascii=False)
+
+
+def _broken_call(call: ToolCall) -> ToolCall:
+    return replace(call, name=broken_up(call.name), arguments=broken_json(call.arguments))
+
+
+def _broken_tool(tool: Tool) -> Tool:
+    return replace(tool, description=broken_up(tool.description), parameters=broken_json(tool.parameters))
+
+
+def _texts_of(request: TextRequest) -> Iterator[str]:
+    """All that somebody wrote into a request with messages."""
+    for message in request.messages:
+        yield message.text
+        for call in message.tool_calls:
+            yield call.name
+            yield from _literals(call.arguments)
+    yield request.prefill
+    for tool in request.tools if request.tool_choice != "none" else ():
+        yield tool.description
+        yield from _literals(tool.parameters)
 
 
 def _named(found: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -17,7 +17,10 @@ from localstory.words import mark
 
 _MOST_SAID = 300
 
-Feature: TypeAlias = Literal["json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "load", "unload", "token_count"]
+Feature: TypeAlias = Literal[
+    "json_schema", "grammar", "logprobs", "seed", "prefill", "continue_last", "thinking", "tools", "tool_choice", "loras", "load", "unload", "token_count",
+]  # fmt: skip
+"""`tools` can be offered, `tool_choice` can demand a call, `loras` can be laid over the model for one reply; the others have their plain meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,22 @@ class ServerSaid(NetTrouble):
         self.status = status
 
 
+class NoSuchAdapter(BadRequest):
+    """The server was not started with this adapter, or with several of its name; nothing was sent."""
+
+    code = "no_such_adapter"
+
+    def __init__(self, host: str, name: str, has: Sequence[str]) -> None:
+        super().__init__(
+            title=mark("{host} has no adapter “{name}”, or several of this name"),
+            detail=mark("It has: {has}") if has else mark("It was started without any."),
+            hint=mark("Start the server with this adapter (llama-server: --lora FILE)."),
+            host=host,
+            name=name[:200],
+            has=", ".join(has[:10])[:_MOST_SAID],
+        )
+
+
 class NotOffered(BadRequest):
     """The request needs something that this server cannot do; nothing was sent."""
 
@@ -142,6 +161,9 @@ FEATURE_WORDS: dict[str, str] = {
     "logprobs": mark("probabilities of tokens"),
     "prefill": mark("a given beginning of the reply"),
     "continue_last": mark("going on with the last reply"),
+    "tools": mark("calls of tools"),
+    "tool_choice": mark("a reply that must be a call of a tool"),
+    "loras": mark("adapters (LoRA) for one reply"),
     "load": mark("loading a model"),
     "unload": mark("unloading a model"),
 }
@@ -215,6 +237,10 @@ def refused(
         case 429:
             wait = headers.get("retry-after", "")
             return TooManyRequests(host, min(int(wait), 86_400) if wait.isascii() and wait.isdigit() and len(wait) < 9 else None)
+    error = value.get("error") if isinstance(value, dict) else None
+    # Of a model whose template has no place for tools: Ollama in these words, a localstory server with this code.
+    if "does not support tools" in said or isinstance(error, dict) and error.get("code") == NotOffered.code:
+        return NotOffered(host, "tools", mark("This model was not taught to use tools."))
     long = too_long(value, said, counted, context_length) if status in (400, 413, 422, 500) else None
     if long is not None:
         return long
@@ -231,6 +257,9 @@ def check_offered(request: TextRequest, can: Capabilities, host: str) -> list[Wa
         "logprobs": bool(request.logprobs),
         "prefill": bool(request.prefill),
         "continue_last": request.continue_last,
+        "tools": (bool(request.tools) and request.tool_choice != "none") or any(message.tool_calls or message.role == "tool" for message in request.messages),
+        "tool_choice": bool(request.tools) and request.tool_choice not in ("auto", "none"),
+        "loras": bool(request.loras),
     }
     for feature, wanted in asked.items():
         if wanted and feature not in can.features:
@@ -244,7 +273,7 @@ def check_offered(request: TextRequest, can: Capabilities, host: str) -> list[Wa
     warnings: list[Warned] = []
     if left_out:
         warnings.append(Warned(mark("{host} does not know these settings, they were left out: {names}."), {"host": host, "names": ", ".join(left_out)}))
-    if request.thinking is not None and "thinking" not in can.features:
+    if request.thinking is not None and ("thinking" not in can.features or request.prompt is not None):
         warnings.append(Warned(mark("{host} can't be told whether to think first."), {"host": host}))
     if request.sampling.seed is not None and "seed" not in can.features:
         warnings.append(Warned(mark("{host} takes no seed: the same question may get another answer."), {"host": host}))

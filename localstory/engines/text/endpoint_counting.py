@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from localstory.engines.base import Message
+from localstory.engines.base import Message, TextRequest
 
 
 def careful_count(text: str) -> int:
@@ -30,9 +30,29 @@ _BEGIN_TOKENS = 48
 """What a chat template adds to a turn, and at the beginning (some put a system prompt of their own there)."""
 
 
+_CALL_TOKENS = 24
+_TOOLS_TOKENS = 400
+"""What a template adds to a call or a tool, and to the first tool: an explanation how to call (LM Studio's, the longest
+we know of, has about 1,000 letters)."""
+
+
 def careful_prompt_count(messages: Sequence[Message]) -> int:
-    """`careful_count` of a conversation, with what its template adds."""
-    return _BEGIN_TOKENS + sum(careful_count(message.text) + _TURN_TOKENS for message in messages)
+    """`careful_count` of a conversation, with its calls of tools and what its template adds."""
+    count = _BEGIN_TOKENS
+    for message in messages:
+        count += careful_count(message.text) + _TURN_TOKENS
+        for call in message.tool_calls:
+            count += careful_count(call.name) + careful_count(call.arguments) + _CALL_TOKENS
+    return count
+
+
+def careful_request_count(request: TextRequest) -> int:
+    """`careful_count` of all that a request says: the page, or the conversation and the tools."""
+    if request.prompt is not None:
+        return careful_count(request.prompt)
+    tools = request.tools if request.tool_choice != "none" else ()
+    said = sum(careful_count(tool.name) + careful_count(tool.description) + careful_count(tool.parameters) + _CALL_TOKENS for tool in tools)
+    return careful_prompt_count(request.messages) + said + (_TOOLS_TOKENS if tools else 0)
 
 
 def least_count(texts: Sequence[str]) -> int:

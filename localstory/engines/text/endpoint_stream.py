@@ -168,3 +168,12 @@ def token_in(value: Mapping[str, Any], host: str) -> TokenLogprob:
         raise other_kind(host)
     own = choice(value)
     return TokenLogprob(own.token, own.logprob, tuple(choice(one) for one in others))
+
+
+def whole_letters(text: str) -> str:
+    """Half letters, which JSON can hold as `\\ud83d`, become U+FFFD, one each."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

@@ -25,8 +25,8 @@ class BadAdapter(CannotContinue):
         super().__init__(title=mark("This adapter can't be used"), detail=what, hint=mark("Choose an adapter made for this very model."), path=path, **values)
 
 
-async def lora_args(loras: Sequence[Lora], model: Header) -> list[list[Any]]:
-    """[path, strength] of each adapter, for the child. Raises BadRequest, BadAdapter, FileTrouble, BadGguf."""
+def check_strengths(loras: Sequence[Lora]) -> None:
+    """Refuse what no engine can do. Raises BadRequest."""
     if len(loras) > _MOST:
         raise BadRequest(title=mark("Too many adapters"), detail=mark("At most {most} can be used at once."), most=_MOST)
     for one in loras:
@@ -39,6 +39,12 @@ async def lora_args(loras: Sequence[Lora], model: Header) -> list[list[Any]]:
                 high=_STRONGEST,
                 given=one.strength,
             )
+
+
+async def lora_args(loras: Sequence[Lora], model: Header) -> list[list[Any]]:
+    """[path, strength] of each adapter, for the child. Raises BadRequest, BadAdapter, FileTrouble, BadGguf."""
+    check_strengths(loras)
+    for one in loras:
         check_adapter(str(one.path), await asyncio.to_thread(check_file, one.path), model)
     return [[str(one.path.absolute()), float(one.strength)] for one in loras]
 

@@ -19,9 +19,10 @@ from localstory.engines.text.control_strings import guarded
 from localstory.engines.text.dialects import schema_of
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import Capabilities, ServerModel, ServerSaid, check_offered, host_of, refused, said_in, sendable, too_long
-from localstory.engines.text.endpoint_counting import careful_count, careful_prompt_count, least_count
+from localstory.engines.text.endpoint_counting import careful_count, careful_prompt_count, careful_request_count, least_count
 from localstory.engines.text.endpoint_reply import Writing
 from localstory.engines.text.endpoint_stream import Lines, count_in, number_in, object_in, other_kind, text_in, token_in, value_of
+from localstory.engines.text.endpoint_tools import offered, ollama_messages, tool_entries
 from localstory.engines.text.llama_errors import check_request
 from localstory.errors import CannotContinue
 from localstory.events import Progress
@@ -40,13 +41,15 @@ _SAMPLERS = (
 )  # fmt: skip
 _NO_SAMPLER = mark("Ollama's interface does not offer it.")
 CAPABILITIES = Capabilities(
-    frozenset(("json_schema", "logprobs", "seed", "thinking", "load", "unload")),
+    frozenset(("json_schema", "logprobs", "seed", "thinking", "tools", "load", "unload")),
     frozenset(_SAMPLERS),
     {name: _NO_SAMPLER for name in ("mirostat", "dry_multiplier", "xtc_probability", "top_n_sigma", "logit_bias", "banned_phrases", "order")}
     | {
         "grammar": mark("Ollama takes JSON schemas, no grammars."),
         "prefill": mark("Ollama's interface is not known to go on with a given beginning for every model."),
         "continue_last": mark("Ollama's interface is not known to go on with a given beginning for every model."),
+        "tool_choice": mark("Ollama can be offered tools, but not told to use them."),  # tried by others with 0.32.5: required and none change nothing
+        "loras": mark("Ollama has the adapters that its model was made with."),
         "token_count": mark("Ollama does not count tokens before it answers: our numbers are careful estimates."),
     },
 )
@@ -156,12 +159,14 @@ class OllamaEngine:
         asked, marks = guarded(request, self.host)
         warnings += marks
         path, body = request_body(asked, self._model, seed, self._num_ctx, self._keep_alive)
-        counted = careful_count(request.prompt) if request.prompt is not None else careful_prompt_count(request.messages)
-        writing = Writing(request, self.host, warnings)
+        counted = careful_request_count(request)
+        writing = Writing(request, self.host, warnings, has_wedges=asked.tools != request.tools)
         yield Progress(_READING)
         async with contextlib.aclosing(self._stream(path, body, writing, counted)) as pieces:
             async for piece in pieces:
                 yield piece
+        for piece in writing.end_of_calls():
+            yield piece
         if self._allocated is None:
             await self._look()
         texts = [request.prompt] if request.prompt is not None else [message.text for message in request.messages]
@@ -226,7 +231,7 @@ class OllamaEngine:
         text = text_in(message, "content", self.host) or text_in(value, "response", self.host)
         thinking = text_in(message, "thinking", self.host) or text_in(value, "thinking", self.host)
         if message.get("tool_calls"):
-            writing.wants_tools = True
+            writing.calls(message["tool_calls"], are_whole=True)
         odds = value.get("logprobs")
         if odds is not None and not (isinstance(odds, list) and all(isinstance(one, dict) for one in odds)):
             raise other_kind(self.host)
@@ -347,12 +352,14 @@ def request_body(request: TextRequest, model: str, seed: int, num_ctx: int | Non
         body["format"] = schema_of(request.json_schema)
     if request.logprobs or request.score:
         body |= {"logprobs": True, "top_logprobs": request.logprobs}
-    if request.thinking is not None:
+    if request.thinking is not None and request.prompt is None:
         body["think"] = request.thinking
+    if offered(request):
+        body["tools"] = tool_entries(offered(request))
     if request.prompt is not None:
         # Without a prompt this question means "load the model": the emptiest page there is has a space on it.
         return "/api/generate", body | {"prompt": sendable(request.prompt) or " ", "raw": True}
-    return "/api/chat", body | {"messages": [{"role": message.role, "content": sendable(message.text)} for message in request.messages]}
+    return "/api/chat", body | {"messages": ollama_messages(request.messages)}
 
 
 def listed(tags: object, loaded: object, host: str) -> list[ServerModel]:

@@ -29,14 +29,16 @@ from localstory.engines.base import (
     TokenLogprob,
     Warned,
 )
-from localstory.engines.text.control_strings import broken_up, guarded
-from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY, OPENAI, Dialect, request_fields
+from localstory.engines.text.control_strings import broken_message, guarded
+from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY, OPENAI, Dialect, adapter_fields, request_fields
 from localstory.engines.text.embeddings import check_texts, in_parts, vectors_in
 from localstory.engines.text.endpoint import Capabilities, ServerModel, ServerSaid, check_offered, host_of, refused, said_in, sendable, too_long
-from localstory.engines.text.endpoint_counting import careful_count, careful_prompt_count, least_count
+from localstory.engines.text.endpoint_counting import careful_count, careful_prompt_count, careful_request_count, least_count
 from localstory.engines.text.endpoint_reply import Writing
 from localstory.engines.text.endpoint_stream import MOST_LINE_BYTES, Events, Lines, count_in, number_in, object_in, other_kind, text_in, token_in, value_of
+from localstory.engines.text.endpoint_tools import openai_messages
 from localstory.engines.text.llama_errors import check_request
+from localstory.engines.text.lora import check_strengths
 from localstory.errors import CannotContinue
 from localstory.events import Progress
 from localstory.net import Net
@@ -120,8 +122,11 @@ class OpenAIEndpoint:
         asked, marks = guarded(request, self.host) if self.dialect is not LOCALSTORY else (request, [])
         warnings += marks
         official, own = request_fields(asked, self.dialect, self._model, seed)
-        counted = careful_count(request.prompt) if request.prompt is not None else careful_prompt_count(request.messages)
-        writing = Writing(request, self.host, warnings)
+        if request.loras:
+            check_strengths(request.loras)
+            own["lora"] = adapter_fields(await self._ask("/lora-adapters", at_root=True), request.loras, self.host)
+        counted = careful_request_count(request)
+        writing = Writing(request, self.host, warnings, has_wedges=asked.tools != request.tools)
         yield Progress(_READING)
         if request.prefill:
             yield TextPiece(request.prefill)
@@ -135,6 +140,8 @@ class OpenAIEndpoint:
             if not writing.has_words and self._context_length and at_least >= self._context_length:
                 raise PromptTooLong(counted, self._context_length) from error
             raise
+        for piece in writing.end_of_calls():
+            yield piece
         if not writing.finish and not writing.is_stopped:
             # llama-cpp-python's server breaks a reply off so when another request comes.
             writing.warnings.append(Warned(mark("{host} ended without saying why: something may be missing at the end."), {"host": self.host}))
@@ -198,7 +205,7 @@ class OpenAIEndpoint:
         """Exact for llama-server; a careful estimate elsewhere. Raises NetTrouble."""
         if "token_count" not in self.dialect.features:
             return careful_prompt_count(messages)
-        body = {"messages": [{"role": message.role, "content": sendable(broken_up(message.text))} for message in messages]}
+        body = {"messages": openai_messages([broken_message(message) for message in messages], with_names=True)}
         value = await self._ask("/apply-template", body, at_root=True)
         if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
             raise BadAnswer(self.host, mark("It is another list than agreed."))
@@ -406,16 +413,17 @@ class _Reader:
             new = object_in(choice, "delta", host) or object_in(choice, "message", host)
             text = text_in(new, "content", host) or text_in(choice, "text", host)
             reasoning = text_in(new, "reasoning_content", host) or text_in(new, "reasoning", host)
-            if new.get("tool_calls") or new.get("function_call"):
-                writing.wants_tools = True
             tokens = _tokens(object_in(choice, "logprobs", host), host) if choice.get("logprobs") else ()
             yield from writing.words(text, reasoning, tokens)
+            if new.get("tool_calls"):
+                writing.calls(new["tool_calls"])
+            elif new.get("function_call"):  # OpenAI's older word; some servers say both
+                writing.calls([{"index": 0, "function": new["function_call"]}])
             finish = choice.get("finish_reason")
             if finish is not None:
                 if not isinstance(finish, str):
                     raise other_kind(host)
                 writing.finish = finish
-                writing.wants_tools = writing.wants_tools or finish in ("tool_calls", "function_call")
             if isinstance(choice.get("stop_reason"), str):  # vLLM: the stop text itself
                 writing.is_stop_text = True
 
