@@ -141,7 +141,7 @@ class KvCache:
         L.llama_memory_seq_rm(self._loaded.memory, branch.seq, -1, -1)
         _shorten(branch, 0)
         if len(self._live) == 1:
-            L.llama_memory_clear(self._loaded.memory, True)
+            self._clear()
             self._alone = self._in_place = True
 
     def _decode(self, tokens: list[int], outputs: int = 1) -> None:
@@ -240,11 +240,16 @@ class KvCache:
             return
         self._empty()
 
+    def _clear(self) -> None:
+        """Empty the cells. The numbers in them stay: a masked cell is not read, and zeroing a long context's gigabytes would take a
+        second of somebody's first token. Recurrent states are small, and zeroed."""
+        L.llama_memory_clear(self._loaded.memory, not self.shape.can_cut)
+
     def _empty(self) -> None:
         """Nothing is live any more; what is worth it goes to the shelf."""
         for branch in self._live:
             self._shelve(branch)
-        L.llama_memory_clear(self._loaded.memory, True)
+        self._clear()
         self._now = _Branch(0, [], 0, self.settings_key, self._turn)
         self._live = [self._now]
         self._alone = self._in_place = True
@@ -263,7 +268,7 @@ class KvCache:
             self._alone = False
         else:
             self._alone = self._in_place = True
-            L.llama_memory_clear(self._loaded.memory, True)
+            self._clear()
         return new
 
     def _drop(self, branch: _Branch) -> None:
