@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from localstory.children.worker import Refused
+from localstory.engines.text.json_schema import gbnf_of
 
 _LIMIT_BYTES = 256 * 1024
 _DEEPEST = 500
@@ -22,14 +22,9 @@ _DEEPEST = 500
 
 def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> Any:
     """A grammar sampler for texts that satisfy a JSON schema. Raises Refused("bad_schema")."""
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
     try:
-        json.loads(schema)
-        # The converter prints what it doesn't know.
-        with contextlib.redirect_stdout(sys.stderr):
-            text = json_schema_to_gbnf(schema)
-    except Exception as error:  # the converter asserts, too: what it can't convert must not end the child, and with it the model
+        text, _not_held = gbnf_of(schema)
+    except Exception as error:  # whatever a schema can do to its reader must not end the child, and with it the model
         raise Refused("bad_schema", reason=str(error)[:300]) from error
     reason = _too_much(text)
     if not reason:
