@@ -37,7 +37,7 @@ def check_tools(request: TextRequest) -> None:
     """Refuse tools that make no sense. Raises BadRequest."""
     for message in request.messages:
         for call in message.tool_calls:
-            if not _is_object(call.arguments):
+            if not is_object(call.arguments):
                 raise _bad(mark("The arguments of a call must be a JSON object: {name}."), name=call.name)
     if not request.tools:
         if request.tool_choice not in ("auto", "none"):
@@ -49,7 +49,7 @@ def check_tools(request: TextRequest) -> None:
     for tool in request.tools:
         if not _NAME.fullmatch(tool.name) or tool.name in ("auto", "none", "required"):
             raise _bad(mark("A tool's name has 1 to 64 letters of a-z, digits, “_”, “.” and “-”: {name}."), name=tool.name[:80])
-        if len(tool.parameters) > _MOST_SCHEMA_CHARS or not _is_object(tool.parameters or "{}"):
+        if len(tool.parameters) > _MOST_SCHEMA_CHARS or not is_object(tool.parameters or "{}"):
             raise _bad(mark("The arguments of {name} are not described by a JSON schema."), name=tool.name)
     if len(set(names)) < len(names):
         raise _bad(mark("Two tools have the same name."))
@@ -65,7 +65,8 @@ def _bad(detail: str, **values: object) -> BadRequest:
     return BadRequest(title=mark("These tools can't be offered"), detail=detail, hint="", **values)
 
 
-def _is_object(text: str) -> bool:
+def is_object(text: str) -> bool:
+    """Whether this is a JSON object of no more levels than anybody needs: what tools are described and called with."""
     try:
         return isinstance(json.loads(text), dict) and _levels(text) <= _MOST_LEVELS
     except (ValueError, RecursionError):

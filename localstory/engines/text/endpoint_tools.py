@@ -13,7 +13,7 @@ from typing import Any
 
 from localstory.engines.base import Message, TextRequest, Tool, ToolCall
 from localstory.engines.text.control_strings import WEDGE
-from localstory.engines.text.conversation import MOST_TOOLS
+from localstory.engines.text.conversation import MOST_TOOLS, is_object
 from localstory.engines.text.endpoint import sendable
 from localstory.engines.text.endpoint_stream import object_in, other_kind, text_in, whole_letters
 from localstory.engines.text.tools import new_id
@@ -230,14 +230,12 @@ class Calls:
         return [whole_letters(heard.name) for heard in self._heard if heard.name and heard.name not in self._names]
 
     def _call(self, heard: _Heard) -> ToolCall | None:
-        if heard.name not in self._names:
+        written = heard.written.strip() or "{}"
+        if heard.name not in self._names or not is_object(written):
             return None
         try:
-            given = _DECODER.decode(heard.written.strip() or "{}")
-            arguments = whole_letters(json.dumps(given, ensure_ascii=False))
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(given, dict):
+            arguments = whole_letters(json.dumps(_DECODER.decode(written), ensure_ascii=False))
+        except ValueError:
             return None
         if self._has_wedges:
             arguments = arguments.replace(WEDGE, "")
