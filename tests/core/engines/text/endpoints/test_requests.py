@@ -10,10 +10,11 @@ import pytest
 
 from localstory.engines.base import Message, PromptTooLong, Sampling, TextEngine, TextPiece, TextRequest
 from localstory.engines.registry import SERVERS, open_server_engine
-from localstory.engines.text.dialects import LLAMA_SERVER
+from localstory.engines.text.dialects import LLAMA_SERVER, LOCALSTORY
 from localstory.engines.text.endpoint import EndpointReply, NotOffered, host_of, refused, too_long
 from localstory.engines.text.endpoint_counting import careful_count, least_count
 from localstory.engines.text.endpoint_stream import Events, Lines
+from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.lmstudio import LMStudioEngine
 from localstory.engines.text.ollama import OllamaEngine, root_of
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint, server_url
@@ -26,6 +27,7 @@ from tests.fakes.lmstudio_server import LMStudioServer
 from tests.fakes.odd_text_server import OddServer, data, head, plays, says
 from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.served import Served
 
 SCHEMA = json.dumps({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": False})
 
@@ -165,6 +167,15 @@ async def test_nobody_there_is_said_at_once() -> None:
     for kind in SERVERS:
         with pytest.raises(NoConnection):
             await collect(open_server_engine(kind, url, "m"), ASK)
+
+
+async def test_our_own_server_hears_what_is_private_and_whether_to_guess() -> None:
+    with Served({"the-sea": FakeTextEngine("The sea is wide.")}) as served:
+        engine = OpenAIEndpoint(served.url, "the-sea", served.key, dialect=LOCALSTORY)
+        for asked in (replace(ASK, private=True, lookup=False), TextRequest(prompt="Once", private=True, lookup=True)):
+            assert (await reply_to(engine, asked)).text
+            heard = served.engine.requests[-1]
+            assert (heard.private, heard.lookup) == (True, asked.lookup)
 
 
 # -- Ollama -------------------------------------------------------------------------------------------------------------
