@@ -110,6 +110,7 @@ _NOTICES = {
     "no_template": mark("This model brings no chat template: it is spoken to in the format “{format}”."),
     "template_failed": mark("The model's own chat template can't be used ({reason}): it is spoken to in the format “{format}”."),
     "no_thinking_switch": mark("This model can't be told whether to think first: its chat template has no switch for it."),
+    "schema_not_held": mark("Not everything in the schema can be held while the reply is written, so check it: {keywords}."),
 }
 
 

@@ -32,6 +32,7 @@ class Generation:
         self._drafter = drafter
         self._samplers = Samplers(L, loaded.vocab, loaded.n_ctx)
         self._folded: list[str] | None = None  # every token's text, once phrases were banned
+        self._notices: list[tuple[str, dict[str, str]]] = []  # of the grammar of the reply that is being written
 
     def free(self) -> None:
         """Give the samplers back."""
@@ -46,9 +47,11 @@ class Generation:
                     raise Refused("bad_token", token=one, tokens=self._loaded.n_vocab)
                 bias.append((one, float(value)))
         grammar = None
+        self._notices = []
         engine_log.clear()
         if schema:
-            grammar = from_schema(L, self._loaded.vocab, schema, engine_log)
+            grammar, not_held = from_schema(L, self._loaded.vocab, schema, engine_log)
+            self._notices = [("schema_not_held", {"keywords": ", ".join(not_held)})] if not_held else []
         elif args.get("grammar"):
             grammar = from_gbnf(L, self._loaded.vocab, str(args["grammar"]), engine_log)
         return self._samplers.picker(args["sampling"], bias, prompt, grammar)
@@ -192,7 +195,7 @@ class Generation:
             "tokens_per_second": (generated - 1) / (last_at - first_at) if generated > 1 and last_at > first_at else None,
             "stop_reason": stop_reason,
             "mean_logprob": sum(logprobs) / generated if score and generated else None,
-            "notices": [*start.notices, *ahead.notices()],
+            "notices": [*start.notices, *self._notices, *ahead.notices()],
             "made_with": {**start.made_with, **ahead.facts()},
         }
 

@@ -20,17 +20,17 @@ _DEEPEST = 500
 """Brackets within brackets; llama.cpp's parser calls itself for each."""
 
 
-def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> Any:
-    """A grammar sampler for texts that satisfy a JSON schema. Raises Refused("bad_schema")."""
+def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
+    """(a grammar sampler for texts that satisfy a JSON schema, what of the schema it does not hold). Raises Refused("bad_schema")."""
     try:
-        text, _not_held = gbnf_of(schema)
+        text, not_held = gbnf_of(schema)
     except Exception as error:  # whatever a schema can do to its reader must not end the child, and with it the model
         raise Refused("bad_schema", reason=str(error)[:300]) from error
     reason = _too_much(text)
     if not reason:
         grammar, reason = _make(L, vocab, text, log)
         if grammar is not None:
-            return grammar
+            return grammar, not_held
     raise Refused("bad_schema", reason=reason)
 
 

@@ -28,7 +28,7 @@ class Grammar:
         from llama_cpp import llama_cpp as L
 
         self._L, self._vocab = L, vocab
-        self._sampler = from_schema(L, vocab, json.dumps(schema), [])
+        self._sampler, self.not_held = from_schema(L, vocab, json.dumps(schema), [])
 
     def free(self) -> None:
         self._L.llama_sampler_free(self._sampler)

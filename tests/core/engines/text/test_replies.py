@@ -346,3 +346,14 @@ def test_the_score_is_the_mean_of_the_logprobs(ask: Asked) -> None:
     own = [record[1] for piece in said.pieces for record in piece["tokens"]]
     assert len(own) == 10
     assert said.result["mean_logprob"] == pytest.approx(sum(own) / 10)
+
+
+def test_what_a_grammar_cannot_hold_of_a_schema_is_told(ask: Asked) -> None:
+    open_end = {"type": "array", "items": {"enum": [1, 2]}, "maxItems": 3}
+    said = ask(SEA, json_schema=json.dumps(open_end | {"uniqueItems": True, "title": "t"}), max_tokens=40)
+    assert set(json.loads(said.text)) <= {1, 2}
+    assert [(name, values) for name, values in said.result["notices"]] == [("schema_not_held", {"keywords": "uniqueItems"})]
+    (warned,) = warnings_of(said.result["notices"])
+    assert fill(warned.template, warned.values).endswith("uniqueItems.")
+    assert ask(SEA, json_schema=json.dumps(open_end), max_tokens=40).result["notices"] == []
+    assert ask(SEA).result["notices"] == []
