@@ -122,6 +122,8 @@ def test_a_server_without_tools_refuses_them_and_what_came_of_them() -> None:
 
 
 def test_tools_and_calls_are_counted() -> None:
+    for wordy in (replace(LAMP, description="word " * 300), replace(LAMP, parameters=json.dumps({"description": "word " * 300}))):
+        assert careful_request_count(replace(ASK, tools=(wordy, CLOCK))) > careful_request_count(ASK) + 300
     plain = replace(ASK, tools=())
     call = ToolCall("lamp", json.dumps({"on": "yes " * 200}))
     assert careful_request_count(ASK) > careful_request_count(plain) + 100 and careful_request_count(replace(ASK, tool_choice="none")) == careful_request_count(
@@ -276,6 +278,12 @@ def test_ids_are_there_and_none_twice() -> None:
     made, _text = calls.end()
     assert len({call.id for call in made}) == 4 and made[0].id == "same" and all(0 < len(call.id) < 300 for call in made)
     assert {call.arguments for call in made} == {"{}"}
+
+
+def test_no_more_calls_are_kept_than_tools_can_be_offered() -> None:
+    calls = Calls("h", (LAMP,))
+    with pytest.raises(BadAnswer):
+        calls.take([{"index": number} for number in range(129)])
 
 
 def test_half_letters_in_a_call_are_made_whole() -> None:

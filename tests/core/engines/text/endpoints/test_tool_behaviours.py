@@ -186,10 +186,11 @@ async def test_an_ollama_that(case: Case, server: OddServer) -> None:
     await _check(case, OllamaEngine(server.url, "m", context_length=4096, patience=PATIENCE))
 
 
-async def test_calls_behind_a_stop_text_are_none(server: OddServer) -> None:
-    server.do(plays(H, WORDS, LAMP_CALL, ENDS))
-    reply = await reply_to(OpenAIEndpoint(server.url, "m", context_length=4096), replace(ASK, stop=("sea",)))
-    assert (reply.text, reply.tool_calls, reply.stop_reason) == ("The ", (), "stop")
+async def test_calls_behind_a_stop_text_or_cut_by_it_are_none(server: OddServer) -> None:
+    for script in (plays(H, WORDS, LAMP_CALL, ENDS), plays(H, calls(piece(0, "lamp", '{"on')), WORDS, ENDS)):
+        server.do(script)
+        reply = await reply_to(OpenAIEndpoint(server.url, "m", context_length=4096), replace(ASK, stop=("sea",)))
+        assert (reply.text, reply.tool_calls, reply.stop_reason) == ("The ", (), "stop")
 
 
 async def test_a_call_that_was_demanded_and_did_not_come_is_told(server: OddServer) -> None:
