@@ -18,7 +18,7 @@ SUMMARY = mark("measure how fast a model is on this computer")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="", help=_("a path or title; default: the best model there is"))
+    parser.add_argument("--model", default="", metavar=_("MODEL"), help=_("a path or title; default: the best model there is"))
     engine = parser.add_mutually_exclusive_group()
     engine.add_argument("--engine", default="", metavar=_("NAME|URL"), help=_('a server instead of the built-in engine: "ollama", "lmstudio", or an address'))
     engine.add_argument("--pack", default="", metavar=_("NAME"), help=_('an engine pack, or "builtin"; default: the one that was chosen for the model'))
@@ -153,7 +153,7 @@ def _tell(report: BenchReport, kept: int, screen: Screen) -> None:
         rows.append((_("First word on a sibling branch"), f"{_seconds(switch.switch_s)} ({share})"))
     if report.memory is not None:
         memory = report.memory
-        own = _("{size}, of it {own} its own").format(size=size(memory.rss_bytes), own=size(memory.anonymous_bytes)) if memory.anonymous_bytes else ""
+        own = _("{size}, of which {own} is its own").format(size=size(memory.rss_bytes), own=size(memory.anonymous_bytes)) if memory.anonymous_bytes else ""
         rows.append((_("Memory of the engine"), own or size(memory.rss_bytes)))
         if memory.engine_bytes is not None:
             rows.append((_("Reserved, by its own log"), size(memory.engine_bytes)))

@@ -181,7 +181,7 @@ def _tell_engine(view: EngineView, screen: Screen) -> None:
     if seen is not None:
         loaded = seen.loaded
         if loaded is not None and loaded.size_bytes is not None and loaded.size_on_card_bytes is not None:
-            facts = _("{engine} itself says: {size} in memory, {card} of it on the graphics.")
+            facts = _("{engine} itself says: {size} in memory, {card} of it on the graphics card.")
             lines.insert(0, facts.format(engine=title, size=size(loaded.size_bytes), card=size(loaded.size_on_card_bytes)))
         elif not seen.is_running:
             lines.append(_("{engine} does not run here now.").format(engine=title))

@@ -16,7 +16,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], dest="given", metavar=_("NAME=VALUE"), help=_("keep a setting; may be given again"))
     parser.add_argument("--reset", action="store_true", help=_("forget what was kept"))
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("print one JSON object"))
-    parser.epilog = "; ".join(f"{name}: {_(words)}" for name, words in SETTINGS.items())
+    # One a line: argparse would fill the lines.
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    width = max(map(len, SETTINGS))
+    parser.epilog = "\n".join([_("settings:"), *(f"  {name:<{width}}  {_(words)}" for name, words in SETTINGS.items())])
 
 
 def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:

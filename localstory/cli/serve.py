@@ -27,9 +27,13 @@ SUMMARY = mark("let scripts and other programs use the models, over OpenAI's int
 def arguments(parser: argparse.ArgumentParser) -> None:
     from localstory.server.port import PORT
 
-    parser.add_argument("--model", default="", help=_("load this one now, and use it where a request names none; default: the best model there is"))
+    parser.add_argument(
+        "--model", default="", metavar=_("MODEL"), help=_("load this one now, and use it where a request names none; default: the best model there is")
+    )
     parser.add_argument("--engine", default="", metavar=_("NAME|URL"), help=_('pass on to a server instead: "ollama", "lmstudio", or an address'))
-    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=_("where to listen (default {port}); 0 takes any that is free").format(port=PORT))
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar=_("N"), help=_("where to listen (default {port}); 0 takes any that is free").format(port=PORT)
+    )
     parser.add_argument("--host", default="", metavar=_("ADDRESS"), help=_("listen on this address only; one of the network needs --lan"))
     parser.add_argument("--lan", action="store_true", help=_("let other computers in the local network ask, with the key"))
     parser.add_argument("--no-key", action="store_true", help=_("let every program on this computer ask without a key"))

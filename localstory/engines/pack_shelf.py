@@ -179,7 +179,7 @@ def _in_folder(root: Path, name: str) -> _Files:
             continue
         real = path.resolve()
         if not real.is_relative_to(inside):
-            raise PackRefused(name, mark("{file} points out of its folder."), file=str(place))
+            raise PackRefused(name, mark("{file} leads out of the pack's folder."), file=str(place))
         about = real.stat()
         if stat.S_ISREG(about.st_mode):
             yield place, about.st_size, partial(_open, real)
@@ -195,7 +195,7 @@ def _in_wheel(wheel: zipfile.ZipFile, name: str) -> _Files:
         if entry.is_dir() or not place.parts:
             continue
         if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in entry.filename:
-            raise PackRefused(name, mark("{file} points out of its folder."), file=entry.filename[:80])
+            raise PackRefused(name, mark("{file} leads out of the pack's folder."), file=entry.filename[:80])
         if _wanted(place) and not stat.S_ISLNK(entry.external_attr >> 16):
             yield place, entry.file_size, partial(wheel.open, entry)
 

@@ -87,7 +87,7 @@ def assumptions(
     if engine == "ollama":
         assumed += [
             *_one_sequence(settings, mark("One conversation at a time; with OLLAMA_NUM_PARALLEL above 1, Ollama keeps that many contexts.")),
-            Assumption(mark("As many layers go to the graphics as fit. Ollama counts by itself and may put fewer there.")),
+            Assumption(mark("As many layers go to the graphics card as fit. Ollama counts by itself and may put fewer there.")),
         ]
         if asked.context_length is None and not loaded_window and own is not None:
             settings = replace(settings, context_length=fitted_window)
@@ -104,7 +104,7 @@ def assumptions(
     else:
         assumed += [
             *_one_sequence(settings, mark("One conversation at a time; LM Studio's own setting for several at once is not known from here.")),
-            Assumption(mark("As many layers go to the graphics as fit, with the conversation. LM Studio's own slider may stand elsewhere.")),
+            Assumption(mark("As many layers go to the graphics card as fit, with the conversation. LM Studio's own slider may stand elsewhere.")),
         ]
         if asked.context_length is None and not loaded_window:
             assumed.append(Assumption(mark("LM Studio takes the context length that is set in its own window; the figures are for the one named here.")))

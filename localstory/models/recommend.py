@@ -124,7 +124,7 @@ class Recommendation:
         better = next((pick for pick in self.comparison if pick.candidate.quality > first.candidate.quality and _is_worse_off(pick, first)), None)
         if better is None:
             return text
-        return f"{text} " + _("{other} would be better and {what}.").format(other=better.candidate.name, what=what_is_wrong(better))
+        return f"{text} " + _("{other} would be better but {what}.").format(other=better.candidate.name, what=what_is_wrong(better))
 
 
 def _is_worse_off(pick: Pick, first: Pick) -> bool:

@@ -60,7 +60,7 @@ def guarded(request: TextRequest, host: str) -> tuple[TextRequest, list[Warned]]
     """The request as it may go to a server that reads control tokens in messages, and what to tell of it."""
     if request.prompt is not None:
         found = found_in([request.prompt])
-        words = mark("{host} may take these for the model's own marks: {strings}. The page was sent as it is.")
+        words = mark("{host} may take these for the model's own marks: {strings}. The text was sent as it is.")
         return request, [Warned(words, {"host": host, "strings": _named(found)})] if found else []
     found = found_in(_texts_of(request))
     if not found:

@@ -108,10 +108,11 @@ def pairs_of(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _refused(name: str, given: str, allowed: str) -> BadRequest:
-    return BadRequest(
-        title=mark("A setting can't be used"), detail=mark("{field} must be {allowed}; {given} was asked for."), field=name, allowed=allowed, given=given
-    )
+def _refused(name: str, given: str, detail: str, **allowed: Any) -> BadRequest:
+    return BadRequest(title=mark("A setting can't be used"), detail=detail, field=name, given=given, **allowed)
+
+
+_BETWEEN = mark("{field} must be between {low} and {high}; {given} was asked for.")
 
 
 def _whole(low: int, high: int, *, auto: bool = False) -> Callable[[str, str], int | None]:
@@ -123,7 +124,8 @@ def _whole(low: int, high: int, *, auto: bool = False) -> Callable[[str, str], i
         except ValueError:
             value = low - 1
         if not low <= value <= high:
-            raise _refused(name, text, f"{low}…{high}")
+            detail = mark("{field} must be auto, or between {low} and {high}; {given} was asked for.") if auto else _BETWEEN
+            raise _refused(name, text, detail, low=low, high=high)
         return value
 
     return read
@@ -132,7 +134,7 @@ def _whole(low: int, high: int, *, auto: bool = False) -> Callable[[str, str], i
 def _one_of(*allowed: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in allowed:
-            raise _refused(name, text, ", ".join(allowed))
+            raise _refused(name, text, mark("{field} must be one of {allowed}; {given} was asked for."), allowed=", ".join(allowed))
         return text
 
     return read
@@ -144,7 +146,7 @@ def _factor(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not (value == 0 or 1 <= value <= 64):
-        raise _refused(name, text, "1…64")
+        raise _refused(name, text, mark("{field} must be 0, or between {low} and {high}; {given} was asked for."), low=1, high=64)
     return value
 
 

@@ -159,7 +159,7 @@ def points_out(folder: Path) -> None:
 @pytest.mark.parametrize(("breaks", "reason"), [
     (other_version, "0.3.99"), (no_version, "no package"), (no_library, "no library"), (other_processor, "linux aarch64"), (other_system, "macos aarch64"),
     (no_library_at_all, "? ?"), (cut_library, "crashed"), (crashes, "GGML_ASSERT: no 🐉 here"), (lies, "0.3.36.post1"),
-    (without_a_function, "could not be loaded"), (points_out, "points out"),
+    (without_a_function, "could not be loaded"), (points_out, "leads out"),
 ])  # fmt: skip
 async def test_what_can_not_run_is_refused_with_its_reason(breaks: Callable[[Path], None], reason: str, copy: Path, engines: Path) -> None:
     breaks(copy)
@@ -184,7 +184,7 @@ async def test_a_wheel_can_not_write_outside(entry: str, copy: Path, engines: Pa
     with zipfile.ZipFile(wheel, "a") as file:
         file.writestr(entry, "boom")
     before = sorted(tmp_path.rglob("*evil.py"))
-    with pytest.raises(PackRefused, match="points out"):
+    with pytest.raises(PackRefused, match="leads out"):
         await add_pack(wheel, engines, name=NAME)
     assert sorted(tmp_path.rglob("*evil.py")) == before == [] and left_in(engines) == []
 

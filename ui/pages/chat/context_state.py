@@ -15,7 +15,7 @@ AROUND, TALK, DRAFT, RESERVED = 0, 1, 2, 3
 """Kinds of parts: what stands around the conversation, the conversation, the new message, what is kept for the reply."""
 
 _KINDS = {
-    "system": mark("System prompt"), "persona": mark("Persona"), "memory": mark("Memory"), "lore": mark("Lore"), "document": mark("Document"),
+    "system": mark("System prompt"), "persona": mark("Persona"), "memory": mark("Things to remember"), "lore": mark("Lore"), "document": mark("Document"),
     "authors_note": mark("Author's note"), "summary": mark("Summary"), "history": mark("Conversation"), "draft": mark("Your new message"),
     "template": mark("The model's own marks"),
 }  # fmt: skip

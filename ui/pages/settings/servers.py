@@ -83,9 +83,8 @@ class ServersCard(Card):
         for server in known:
             self._list.addWidget(self._row(server))
         self._none.setVisible(not known)
-        self._none.setText(
-            _("No server was found on this computer.") if self._desk.app.settings.look_for_servers else _("Nobody looks for servers: the switch above is off.")
-        )
+        off = _("Servers are not looked for: the switch above is off.")
+        self._none.setText(_("No server was found on this computer.") if self._desk.app.settings.look_for_servers else off)
 
     def _row(self, server: Server) -> QWidget:
         shown = state.server_row(server)
