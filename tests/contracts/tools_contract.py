@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from localstory.engines.base import Message, Reply, Sampling, TextEngine, TextPiece, TextRequest, Tool, ToolCall
-from localstory.errors import BadRequest
+from localstory.errors import BadRequest, CannotContinue
 from localstory.words import fill
 from tests.contracts.text_contract import cancel_seconds, collect, collect_if_offered, reply_to
 
@@ -68,8 +68,8 @@ class ToolsContract:
         """A model that was not taught tools is no error of the engine: it refuses, or the model answers in words."""
         try:
             events = await collect(engine, ASK)
-        except BadRequest as refusal:
-            assert refusal.code == "not_offered"
+        except CannotContinue as refusal:
+            assert refusal.code == "not_offered" and "tools" in str(refusal)
             return
         reply = events[-1]
         assert isinstance(reply, Reply)

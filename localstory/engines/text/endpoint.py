@@ -123,6 +123,12 @@ class ServerSaid(NetTrouble):
         self.status = status
 
 
+class NotOfferedThere(ServerSaid):
+    """A localstory server, or what stands behind it, can't do what was asked; its sentence says what."""
+
+    code = "not_offered"
+
+
 class NoSuchAdapter(BadRequest):
     """The server was not started with this adapter, or with several of its name; nothing was sent."""
 
@@ -238,8 +244,9 @@ def refused(
             wait = headers.get("retry-after", "")
             return TooManyRequests(host, min(int(wait), 86_400) if wait.isascii() and wait.isdigit() and len(wait) < 9 else None)
     error = value.get("error") if isinstance(value, dict) else None
-    # Of a model whose template has no place for tools: Ollama in these words, a localstory server with this code.
-    if "does not support tools" in said or isinstance(error, dict) and error.get("code") == NotOffered.code:
+    if isinstance(error, dict) and error.get("code") == NotOfferedThere.code:
+        return NotOfferedThere(host, said, status)
+    if "does not support tools" in said:  # Ollama, of a model whose template has no place for them
         return NotOffered(host, "tools", mark("This model was not taught to use tools."))
     long = too_long(value, said, counted, context_length) if status in (400, 413, 422, 500) else None
     if long is not None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from localstory.engines.base import Message, Reply, Sampling, TextRequest
+from localstory.engines.base import Message, Reply, Sampling, TextRequest, Tool
 from localstory.engines.registry import open_server_engine
 from localstory.engines.text.discovery import ADDRESSES, PORTS, find_servers, identify
 from localstory.engines.text.fake import FakeTextEngine
+from localstory.engines.text.ollama import OllamaEngine
+from localstory.errors import CannotContinue
 from localstory.net import Net
 from localstory.server.port import PORT
+from tests.contracts.text_contract import reply_to
+from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.served import Served
 
 
@@ -57,3 +62,21 @@ async def test_what_is_asked_of_it_arrives_as_it_was_asked(net: Net) -> None:
             reply = [event async for event in events][-1]
         assert isinstance(reply, Reply) and reply.text == "It is wide and deep." and served.engine.requests[-1].continue_last
         await engine.close()
+
+
+async def test_tools_go_through_it_to_another_server_and_back(net: Net) -> None:
+    lamp = Tool("lamp", "Switch it 🐉", '{"type": "object", "properties": {"room": {"type": "string"}}}')
+    request = TextRequest((Message("user", "lamp, please"),), tools=(lamp,), sampling=Sampling(seed=1), max_tokens=40)
+    with OllamaServer() as ollama, Served({"sea": OllamaEngine(ollama.url, ollama.model_name, context_length=8192)}) as served:
+        engine = open_server_engine("localstory", served.url, "sea", key=served.key, net=net)
+        reply = await reply_to(engine, request)
+        (call,) = reply.tool_calls
+        assert (call.name, call.arguments, reply.text) == ("lamp", '{"room": "Huế 🐉"}', "")
+        talk = (*request.messages, Message("assistant", "", (call,)), Message("tool", "on 🐉", tool_call_id=call.id))
+        assert (await reply_to(engine, replace(request, messages=talk))).text
+        sent = next(one.body["messages"] for one in reversed(ollama.requests) if one.path == "/api/chat")
+        assert sent[1]["tool_calls"][0]["function"]["arguments"] == {"room": "Huế 🐉"} and sent[2]["tool_name"] == "lamp"
+        for asked, what in ((replace(request, tool_choice="required"), "call"), (replace(request, tools=(), grammar='root ::= "a"'), "grammar")):
+            with pytest.raises(CannotContinue, match=what) as refusal:
+                await reply_to(engine, asked)
+            assert refusal.value.code == "not_offered"
