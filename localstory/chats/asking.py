@@ -30,7 +30,7 @@ class ContextFull(CannotContinue):
 
     def __init__(self, needed_tokens: int, room_tokens: int, context_length: int) -> None:
         super().__init__(
-            title=mark("This chat no longer fits into the model's memory"),
+            title=mark("This chat no longer fits into the model's context"),
             detail=mark("It has {needed_tokens} tokens; of the context length of {context_length}, {room_tokens} are there for it and the rest for the reply."),
             hint=mark("Let the oldest messages be left out, start a new chat, or choose a model with a longer context."),
             needed_tokens=needed_tokens,

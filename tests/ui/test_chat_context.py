@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLabel
 from localstory.chats import store
 from localstory.chats.service import Standing
 from localstory.chats.tree import ChatId
-from localstory.context import Fits, Line, Report, Window
+from localstory.context import DraftTooLong, Fits, Line, Report, Window
 from localstory.engines.base import Reply, Stream, TextEvent, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
 from tests.ui.conftest import Opened
@@ -297,3 +297,18 @@ def test_without_a_known_length_the_bar_does_not_look_full() -> None:
     strip = context_state.strip(Standing(report, Fits(), "drop_oldest", None, {}, False))
     assert (strip.text, strip.whole, [part.amount for part in strip.parts]) == ("about 5 tokens", 0.0, [5])
     assert context_state.bar("Next", strip).budget is None
+
+
+def test_what_does_not_fit_is_shown_by_its_kinds() -> None:
+    """A long new message is no long conversation: who sees the bar knows what to shorten."""
+    lines = (
+        Line("s", "system", "system", 20, 0, "left_out", "not_sent"),
+        Line("1", "history", "user", 30, 0, "left_out", "not_sent"),
+        Line("2", "history", "assistant", 0, 0, "left_out", "empty"),
+        Line("d", "draft", "user", 700, 0, "left_out", "not_sent"),
+    )
+    strip = context_state.strip(Standing(Report(lines, 0, Window(600, 100)), DraftTooLong(700, 500), "ask", None, {}, True))
+    assert strip.is_over and strip.text == "750 of 600 tokens"
+    assert [(part.name, part.amount) for part in strip.parts] == [
+        ("System prompt", 20), ("Conversation", 30), ("Your new message", 700), ("Kept for the reply", 100),
+    ]  # fmt: skip

@@ -63,10 +63,12 @@ def strip(standing: Standing) -> Strip:
     report = standing.report
     length, total, reserve = report.window.context_length, report.total_tokens, report.window.reply_reserve
     refused = isinstance(standing.outcome, MustAsk | Full | DraftTooLong | PinnedTooLong)
-    by_kind: Mapping[str, int] = report.by_kind
+    by_kind = report.by_kind
     if refused:  # nothing was put together: what it would take
-        total = report.wanted_tokens
-        by_kind = {"history": total}
+        total, by_kind = report.wanted_tokens, {}
+        for line in report.lines:
+            if line.why != "empty":
+                by_kind[line.kind] = by_kind.get(line.kind, 0) + line.tokens
     return _strip(by_kind, total, length, reserve, is_exact=standing.is_exact, is_over=refused, outside=0 if refused else _outside(report.lines))
 
 

@@ -17,7 +17,7 @@ from ui import errors
 from ui.widgets.palette_score import fold
 from ui.widgets.values import MessageAction, Shown
 
-_ENDINGS = {"end": mark("the model"), "stop": mark("a stop word"), "length": mark("the longest length"), "context": mark("the end of its memory")}
+_ENDINGS = {"end": mark("the model"), "stop": mark("a stop word"), "length": mark("the longest length"), "context": mark("the end of its context")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def notices(made_of: dict[str, Any], *, is_last: bool) -> tuple[str, ...]:
 
 _MADE_WITH = {
     "flash_attention": mark("Flash attention"),
-    "kv_type": mark("Type of the memory"),
+    "kv_type": mark("How the conversation is kept"),
     "context_length": mark("Context"),
     "threads": mark("Threads"),
     "gpu_layers": mark("Layers on the graphics card"),
@@ -157,7 +157,7 @@ def reply_note(message: ChatMessage, *, is_last: bool) -> str:
     elif message.made_of.get("stop_reason") == "length":
         parts.append(_("cut off at the longest length"))
     elif message.made_of.get("stop_reason") == "context":
-        parts.append(_("cut off: the model's memory is full"))
+        parts.append(_("cut off: the context is full"))
     return " · ".join(parts)
 
 
