@@ -207,9 +207,9 @@ def test_without_model_files_a_servers_model_writes_and_never_one_of_another_com
         chosen = opened.chat.chooser.chosen
         assert chosen is not None
         assert chosen.model == "the-sea:1b"
-        assert "stay on this computer" in opened.chat._promise.text()
+        assert "stay on this computer" in opened.chat.empty.promise.text()
         choose(opened, "big:cloud")
-        assert "goes to Ollama" in opened.chat._promise.text()
+        assert "goes to Ollama" in opened.chat.empty.promise.text()
 
 
 def test_a_server_with_no_answer_has_no_choices_and_a_strange_name_is_only_text() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -27,11 +27,13 @@ from ui.pages.chat import state
 from ui.pages.chat.account import Account
 from ui.pages.chat.choices import Choice
 from ui.pages.chat.chooser import Chooser
+from ui.pages.chat.greeting import Greeting
 from ui.pages.chat.links import open_link
 from ui.pages.chat.list_pane import ListPane
 from ui.pages.chat.side import ChatSide
+from ui.pages.chat.trouble_place import TroublePlace
 from ui.pages.chat.writing import WritingBox
-from ui.widgets.cards import TroubleCard, label
+from ui.widgets.cards import label
 from ui.widgets.message_view import COLUMN, MessageView
 from ui.widgets.text_dialog import TextDialog
 
@@ -56,7 +58,6 @@ class ChatPage(Page):
         self._page_number = 0
         """Counts the chats that stood on the screen: what was begun for an earlier one must not change this one."""
         self._then: list[Callable[[], None]] = []
-        self._trouble: TroubleCard | None = None
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(DRAFT_MS)
@@ -104,16 +105,7 @@ class ChatPage(Page):
         self.view.link_wanted.connect(self._link)
         self.view.code_copied.connect(self._code_copied)
         column.addWidget(self.view, 1)
-        self.empty = QWidget()
-        greeting = QVBoxLayout(self.empty)
-        greeting.addStretch(2)
-        self._greeting = label(_("What shall we write?"), "title")
-        self._greeting.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._promise = label(_("The words stay on this computer. Every message is kept the moment you send it."), "quiet")
-        self._promise.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        greeting.addWidget(self._greeting)
-        greeting.addWidget(self._promise)
-        greeting.addStretch(3)
+        self.empty = Greeting()
         column.addWidget(self.empty, 1)
         self._foot = QHBoxLayout()
         self._foot.setContentsMargins(24, 4, 24, 16)
@@ -122,6 +114,7 @@ class ChatPage(Page):
         self._below = QVBoxLayout(centred)
         self._below.setContentsMargins(0, 0, 0, 0)
         self._below.setSpacing(8)
+        self.trouble = TroublePlace(self._below)
         self.box = WritingBox()
         self.box.set_enter_sends(self.desk.app.settings.enter_sends)
         self.box.sent.connect(self.send)
@@ -130,9 +123,9 @@ class ChatPage(Page):
         self.box.input.textChanged.connect(self._draft_timer.start)
         self.chooser = Chooser(self, self.desk, self.box)
         self.chooser.changed.connect(self._choice_changed)
-        self.chooser.troubled.connect(self._show_trouble)
+        self.chooser.troubled.connect(self.trouble.show)
         self.account = Account(self, self.desk, self.chooser, self._shown, self._change_chat, self.place)
-        self.account.troubled.connect(self._show_trouble)
+        self.account.troubled.connect(self.trouble.show)
         self.context = self.account.line
         self.box.input.textChanged.connect(self.context.changed)
         self._below.addWidget(self.context)
@@ -187,7 +180,7 @@ class ChatPage(Page):
         try:
             self._all = self._chats.all()
         except CannotContinue as error:
-            self._show_trouble(error)
+            self.trouble.show(error)
             return
         if self._chat is not None:
             # A chat that was deleted elsewhere leaves the screen.
@@ -228,10 +221,7 @@ class ChatPage(Page):
     # -- who writes, and what it is sent -----------------------------------------------------------------------------------
 
     def _choice_changed(self) -> None:
-        chosen = self.chooser.chosen
-        elsewhere = chosen is not None and chosen.is_elsewhere
-        here = _("The words stay on this computer. Every message is kept the moment you send it.")
-        self._promise.setText(_("What you write goes to {server}.").format(server=chosen.group) if elsewhere and chosen is not None else here)
+        self.empty.show_for(self.chooser.chosen)
         self._show_side()
         self.context.changed()
 
@@ -264,7 +254,7 @@ class ChatPage(Page):
             self.chooser.wanted = ("", "", str(what))
             self.chooser.show()
         if self.desk.app.chats.read_only_because is not None:
-            self._show_trouble(self.desk.app.chats.read_only_because)
+            self.trouble.show(self.desk.app.chats.read_only_because)
         self.focus_first()
 
     def focus_first(self) -> None:
@@ -315,7 +305,7 @@ class ChatPage(Page):
             self._then.append(lambda: self._switch(chat))
             return
         self._leave_draft()
-        self._hide_trouble()
+        self.trouble.hide()
         self._page_number += 1
         self._chat = chat
         self.chooser.wanted = None
@@ -358,7 +348,7 @@ class ChatPage(Page):
 
     def _draft_kept(self, job: Job[Any]) -> None:
         if job.error is not None:
-            self._show_trouble(job.error)
+            self.trouble.show(job.error)
         else:
             self._adopt(job.result)
 
@@ -377,10 +367,10 @@ class ChatPage(Page):
         if not text.strip() or not self._chats.is_open or (self._chat is not None and self._chats.is_writing(self._chat.id)):
             return
         if chosen is None:
-            self._show_trouble(NoStarter())
+            self.trouble.show(NoStarter())
             return
         self._draft_timer.stop()
-        self._hide_trouble()
+        self.trouble.hide()
         chat_id = ChatId(self._chat.id) if self._chat is not None else None
         self._sending = text
         self.box.input.setPlainText("")
@@ -392,7 +382,7 @@ class ChatPage(Page):
             if not self.box.input.toPlainText():
                 self.box.input.setPlainText(self._sending)
             if job.error is not None:
-                self._show_trouble(job.error)
+                self.trouble.show(job.error)
             return
         chat_id, chosen = job.result[0], self.chooser.chosen
         if self._stored_for == self._page_number:
@@ -417,7 +407,7 @@ class ChatPage(Page):
     def _answered(self, job: Job[Any]) -> None:
         # A failed reply tells its trouble in its own card; what is not kept with a message is told here.
         if isinstance(job.error, CannotContinue) and job.error.code in ("bad_request", "database_trouble", "newer_database"):
-            self._show_trouble(job.error)
+            self.trouble.show(job.error)
         elif job.error is not None and not isinstance(job.error, CannotContinue):
             errors.trouble(job.error)  # into the log; the card is in the chat
         if isinstance(job.error, NetTrouble):
@@ -438,7 +428,7 @@ class ChatPage(Page):
         """Another try at a reply, beside the old one."""
         chosen = self.chooser.chosen
         if chosen is None:
-            self._show_trouble(NoStarter())
+            self.trouble.show(NoStarter())
         elif self._chat is not None and not self._chats.is_writing(self._chat.id):
             self._answer(chosen, lambda engine, job: self._chats.regenerate(MessageId(key), engine, report=job.report))
 
@@ -459,7 +449,7 @@ class ChatPage(Page):
         """The chat's server is away: the built-in engine goes on."""
         choice = self.chooser.built_in
         if choice is None:
-            self._show_trouble(NoStarter())
+            self.trouble.show(NoStarter())
             return
         self.chooser.wanted = None
         self._again_after(key, dict(zip(("engine", "server", "model"), choice.key, strict=True)))
@@ -549,29 +539,15 @@ class ChatPage(Page):
 
     def _chat_made(self, job: Job[Any]) -> None:
         if job.error is not None:
-            self._show_trouble(job.error)
+            self.trouble.show(job.error)
         else:
             self._adopt(job.result)
 
     def _changed(self, job: Job[Any]) -> None:
         if job.error is not None:
-            self._show_trouble(job.error)
+            self.trouble.show(job.error)
 
     def cannot_open(self, error: BaseException) -> None:
         """The chats can't be opened: say why, and take no words that could not be kept."""
         self.box.setEnabled(False)
-        self._show_trouble(error)
-
-    # -- trouble -------------------------------------------------------------------------------------------------------
-
-    def _show_trouble(self, error: BaseException) -> None:
-        self._hide_trouble()
-        self._trouble = TroubleCard(errors.trouble(error, (("close", _("Close")),)), _("Details"), _("Copy details"))
-        self._trouble.pressed.connect(self._hide_trouble)
-        self._below.insertWidget(0, self._trouble)
-
-    def _hide_trouble(self) -> None:
-        if self._trouble is not None:
-            self._trouble.hide()
-            self._trouble.deleteLater()
-            self._trouble = None
+        self.trouble.show(error)
