@@ -63,9 +63,9 @@ def test_libraries_are_looked_up_by_their_whole_name() -> None:
 
 
 def test_apt_asks_nobody() -> None:
-    command = dev.apt_install(["libgl1"], sudo=True)
+    command = dev.getting.apt_install(["libgl1"], sudo=True)
     assert command[:2] == ["sudo", "-n"] and "DEBIAN_FRONTEND=noninteractive" in command and "-y" in command and "--no-install-recommends" in command
-    assert dev.apt_install(["libgl1"])[0] == "env"
+    assert dev.getting.apt_install(["libgl1"])[0] == "env"
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ Installed 62 packages in 400ms
 
 def follow(lines: list[str]) -> tuple[list[float | None], list[str]]:
     now = [0.0]
-    progress = dev.BuildProgress(lambda: now[0])
+    progress = dev.getting.BuildProgress(lambda: now[0])
     shares, words = [], []
     for line in lines:
         now[0] += 10
@@ -101,7 +101,7 @@ def follow(lines: list[str]) -> tuple[list[float | None], list[str]]:
 
 def test_two_builds_that_overlap_are_told_apart_and_never_go_back_within_one() -> None:
     shares, words = follow(LOG)
-    weight = dev.BUILD_SECONDS
+    weight = dev.getting.BUILD_SECONDS
     whole = sum(weight.values())
     assert shares[4] == pytest.approx(0.2)
     assert shares[6] == pytest.approx(0.5 * weight["stable-diffusion-cpp-python"] / whole)
@@ -118,7 +118,7 @@ def test_the_time_left_comes_from_the_builds_own_pace() -> None:
 
 
 def test_lines_that_say_nothing_are_no_news() -> None:
-    progress = dev.BuildProgress()
+    progress = dev.getting.BuildProgress()
     assert not progress.line("DEBUG Found a cached response for: numpy")
     assert not progress.line("DEBUG [3/9] something of another package")
 
@@ -130,7 +130,7 @@ def test_lines_that_say_nothing_are_no_news() -> None:
     ("?", "Start again"),
 ])  # fmt: skip
 def test_a_failure_says_what_to_do(text: str, what_to_do: str) -> None:
-    assert what_to_do in dev.why_uv_failed(text)
+    assert what_to_do in dev.getting.why_uv_failed(text)
 
 
 # -- decisions --------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ import importlib.util, sys
 from pathlib import Path
 spec = importlib.util.spec_from_file_location("dev", {str(ROOT / "packaging/dev.py")!r}); dev = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(dev)
-dev.OWN = Path({str(tmp_path)!r})
+dev.getting.OWN = Path({str(tmp_path)!r})
 dev.COMMANDS["setup"] = lambda _arguments: dev.run_uv(Path({str(uv)!r}), [])
 sys.exit(dev.main(["setup"]))
 """

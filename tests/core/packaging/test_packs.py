@@ -89,7 +89,7 @@ def test_the_flags_are_those_of_an_old_processor() -> None:
 def test_for_another_clone_uv_has_the_built_pack_in_its_cache(tmp_path: Path, baseline_pack: Path) -> None:
     """The real uv, without a network: it would fail if it had to fetch, and take minutes if it had to build."""
     dev = load("dev")
-    uv = dev.find_uv()
+    uv = dev.getting.find_uv()
 
     def run(command: Sequence[str | Path]) -> None:
         ended = subprocess.run([uv, *map(str, command)], capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
