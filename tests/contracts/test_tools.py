@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from localstory.engines.text.openai_endpoint import OpenAIEndpoint
 from tests.conftest import worker_processes
 from tests.contracts.text_contract import reply_to
 from tests.contracts.tools_contract import ASK, CALL, ToolsContract
+from tests.fakes import chat_templates
+from tests.fakes.gguf_files import with_chat_template
 from tests.fakes.lmstudio_server import LMStudioServer
 from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
@@ -107,7 +110,45 @@ class TestSmolLM2(ToolsContract):
         assert not worker_processes()
 
 
-class TestOurOwnServer(ToolsContract):
+@pytest.fixture(scope="module")
+def taught(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return with_chat_template(smollm2, tmp_path_factory.mktemp("taught") / "smollm2-tools.gguf", chat_templates.HERMES)
+
+
+class TestSmolLM2ThatWasTaughtTools:
+    """The same weights under a chat template with a place for tools: it may call, and what it writes in its form is a call."""
+
+    demands = True
+    test_the_tool_that_is_named_is_called = ToolsContract.test_the_tool_that_is_named_is_called
+    test_what_the_model_may_call_it_may_also_leave = ToolsContract.test_what_the_model_may_call_it_may_also_leave
+    test_calls_and_answers_without_ids_find_each_other = ToolsContract.test_calls_and_answers_without_ids_find_each_other
+
+    @pytest.fixture
+    async def engine(self, taught: Path) -> AsyncIterator[TextEngine]:
+        engine = LlamaCppEngine(taught, context_length=2048, threads=1)
+        yield engine
+        await engine.close()
+
+    async def test_what_it_writes_in_its_form_is_a_call_and_all_else_is_text(self, engine: TextEngine) -> None:
+        written = 'root ::= "I will. <tool_call>\\n{\\"name\\": \\"%s\\", \\"arguments\\": {\\"room\\": \\"Huế 🐉\\"}}\\n</tool_call>"'
+        reply = await reply_to(engine, replace(ASK, grammar=written % "set_lamp"))
+        (call,) = reply.tool_calls
+        assert (call.name, json.loads(call.arguments), reply.text) == ("set_lamp", {"room": "Huế 🐉"}, "I will.")
+        stranger = await reply_to(engine, replace(ASK, grammar=written % "rm"))
+        assert stranger.tool_calls == () and '{"name": "rm"' in stranger.text
+        cut = await reply_to(engine, replace(ASK, grammar=written % "set_lamp", max_tokens=12))
+        assert cut.tool_calls == () and cut.stop_reason == "length" and "<tool_call>" in cut.text
+
+
+class TestOurOwnServer:
+    """The embedded engine behind `localstory serve`, asked over HTTP; what the fields become is tested without a model."""
+
+    demands = True
+    test_the_tool_that_is_named_is_called = ToolsContract.test_the_tool_that_is_named_is_called
+    test_what_the_model_may_call_it_may_also_leave = ToolsContract.test_what_the_model_may_call_it_may_also_leave
+    test_tools_that_make_no_sense_are_refused_before_any_work = ToolsContract.test_tools_that_make_no_sense_are_refused_before_any_work
+    test_a_reply_that_must_be_a_call_stops_within_half_a_second = ToolsContract.test_a_reply_that_must_be_a_call_stops_within_half_a_second
+
     @pytest.fixture
     def served(self, smollm2: Path) -> Iterator[Served]:
         engine = LlamaCppEngine(smollm2, context_length=2048, threads=1)

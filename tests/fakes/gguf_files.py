@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any
 
 U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
@@ -50,3 +51,13 @@ TINY_PAIRS = [
 TINY_TENSORS = [tensor("token_embd.weight", (256, 4), 12, 0), tensor("norm", (10,), 0, 576), tensor("blk.0.q", (32, 2, 2), 2, 640)]
 TINY = gguf(TINY_PAIRS, TINY_TENSORS, 640 + 72)
 """Q4_K: 4 rows of one block of 144 bytes; ten F32, padded to 64; four Q4_0 blocks of 18 bytes. 1,162 parameters."""
+
+
+def with_chat_template(model: Path, out: Path, template: str) -> Path:
+    """A copy of the model with another chat template; filled up by a comment, so that all that stands behind it moves by whole 32 bytes."""
+    content = model.read_bytes()
+    begin = content.index(text("tokenizer.chat_template") + struct.pack("<I", STRING)) + 8 + len("tokenizer.chat_template") + 4
+    (old,) = struct.unpack_from("<Q", content, begin)
+    fill = (old - len(template.encode()) - len("{##}")) % 32
+    out.write_bytes(content[:begin] + text(template + "{#" + " " * fill + "#}") + content[begin + 8 + old :])
+    return out
