@@ -25,13 +25,13 @@ def from_schema(L: Any, vocab: Any, schema: str, log: Sequence[str]) -> tuple[An
     try:
         text, not_held = gbnf_of(schema)
     except Exception as error:  # whatever a schema can do to its reader must not end the child, and with it the model
-        raise Refused("bad_schema", reason=str(error)[:300]) from error
+        raise Refused("bad_schema", reason=_sentence(str(error))) from error
     reason = _too_much(text)
     if not reason:
         grammar, reason = _make(L, vocab, text, log)
         if grammar is not None:
             return grammar, not_held
-    raise Refused("bad_schema", reason=reason)
+    raise Refused("bad_schema", reason=_sentence(reason))
 
 
 def from_gbnf(L: Any, vocab: Any, text: str, log: Sequence[str]) -> Any:
@@ -42,6 +42,10 @@ def from_gbnf(L: Any, vocab: Any, text: str, log: Sequence[str]) -> Any:
         if grammar is not None:
             return grammar
     raise Refused("bad_grammar", reason=reason)
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:300]
 
 
 def _too_much(text: str) -> str:

@@ -7,10 +7,11 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import openai
 import pytest
+from pydantic import BaseModel, Field
 
 from localstory.engines.base import Message, Reply, TextPiece, TextRequest, Timing, ToolCall, Usage
 from localstory.engines.text.fake import FakeTextEngine
@@ -25,6 +26,13 @@ WEATHER: Any = {
     "type": "function",
     "function": {"name": "weather", "description": "The weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
+
+
+class Person(BaseModel):
+    name: str = Field(max_length=20)
+    age: int = Field(ge=1, le=99)
+    mood: Literal["vui 🌞", 'say "hi"']
+    anything: Any = None
 
 
 def client_of(served: Served, key: str = "") -> openai.OpenAI:
@@ -246,6 +254,12 @@ def test_with_the_real_model(real: openai.OpenAI) -> None:
     person = real.chat.completions.create(model="default", messages=ASK, max_tokens=60, response_format=form, seed=1)
     value = json.loads(str(person.choices[0].message.content))
     assert isinstance(value["name"], str) and isinstance(value["age"], int)
+    parsed = real.chat.completions.parse(model="default", messages=ASK, max_tokens=120, response_format=Person, seed=1).choices[0].message.parsed
+    assert parsed is not None and 1 <= parsed.age <= 99  # pydantic looked at all of it
+    for wrong in ({"type": "nonsense"}, {"$ref": "#/$defs/gone"}, {"type": "string", "pattern": "(?=a)"}):
+        refused: Any = {"type": "json_schema", "json_schema": {"name": "wrong", "schema": wrong}}
+        with pytest.raises(openai.BadRequestError, match="schema"):
+            real.chat.completions.create(model="default", messages=ASK, max_tokens=5, response_format=refused)
     some: Any = {"type": "json_object"}
     free = real.chat.completions.create(model="default", messages=ASK, max_tokens=5, response_format=some, seed=1)
     assert str(free.choices[0].message.content).startswith("{")
