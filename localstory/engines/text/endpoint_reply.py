@@ -114,9 +114,9 @@ class Writing:
             strangers = self._calls.strangers()
             if strangers:
                 values: dict[str, object] = {"host": self.host, "names": ", ".join(strangers)[:200]}
-                self.warnings.append(Warned(mark("{host} called what nobody offered ({names}): its call stands in the text."), values))
+                self.warnings.append(Warned(mark("{host} called a tool that was not offered ({names}). Its call stands in the text, as words."), values))
             else:
-                self.warnings.append(Warned(mark("{host} called a tool in a way that can't be read: its call stands in the text."), {"host": self.host}))
+                self.warnings.append(Warned(mark("{host} called a tool in a way that can't be read. What it wrote stands in the text."), {"host": self.host}))
         self._unread = ("\n" if self._streamer.text else "") + unread
         yield TextPiece(self._unread)
 
@@ -144,7 +144,7 @@ class Writing:
         is_for_tools = self.finish in _FOR_TOOLS
         if self._wants_tools or (is_for_tools and not offered(self.request)):
             raise BadAnswer(self.host, mark("It wants to use tools, and was offered none."))
-        if is_for_tools and not self._calls:
+        if is_for_tools and not self._calls and not self.is_stopped:
             raise BadAnswer(self.host, mark("It wants to use a tool, and does not say which."))
         if is_demanded(self.request) and not self._tool_calls and self.finish not in _CUT:
             self.warnings.append(Warned(mark("{host} was told to call a tool, and called none."), {"host": self.host}))

@@ -14,7 +14,7 @@ from typing import Any
 from localstory.engines.base import Message, TextRequest, Tool, ToolCall
 from localstory.engines.text.control_strings import WEDGE
 from localstory.engines.text.conversation import MOST_TOOLS, is_object
-from localstory.engines.text.endpoint import sendable
+from localstory.engines.text.endpoint import one_line, sendable
 from localstory.engines.text.endpoint_stream import object_in, other_kind, text_in, whole_letters
 from localstory.engines.text.tools import new_id
 from localstory.net.errors import BadAnswer
@@ -49,8 +49,8 @@ def tool_entries(tools: Iterable[Tool]) -> list[dict[str, Any]]:
 def tool_fields(request: TextRequest, *, by_name: bool) -> dict[str, Any]:
     """`tools` and `tool_choice` of OpenAI's interface; none where none are offered.
 
-    `by_name`: the server knows the object that names the one tool to call. LM Studio refuses it (seen in 0.3.15 to 0.4), llama-server takes
-    it for "auto" (seen in b11800): to them only that tool is offered, and a call is required.
+    `by_name`: the server knows the object that names the one tool to call. LM Studio refuses it (lmstudio-bug-tracker issue
+    670), llama-server takes it for "auto" (llama.cpp issue 26535): to them only that tool is offered, and a call is required.
     """
     tools, choice = offered(request), request.tool_choice
     if not tools:
@@ -205,7 +205,7 @@ class Calls:
                 known = None
         if known is None:
             if len(self._heard) >= MOST_TOOLS:
-                raise BadAnswer(self._host, mark("It wants to call more tools at once than anybody could mean."))
+                raise BadAnswer(self._host, mark("It wants to call far too many tools at once."))
             known = _Heard()
             self._heard.append(known)
         if index is not None:
@@ -227,7 +227,7 @@ class Calls:
 
     def strangers(self) -> list[str]:
         """Names that were called and nobody offered."""
-        return [whole_letters(heard.name) for heard in self._heard if heard.name and heard.name not in self._names]
+        return [one_line(whole_letters(heard.name)) for heard in self._heard if heard.name and heard.name not in self._names]
 
     def _call(self, heard: _Heard) -> ToolCall | None:
         written = heard.written.strip() or "{}"

@@ -48,7 +48,7 @@ CAPABILITIES = Capabilities(
         "grammar": mark("Ollama takes JSON schemas, no grammars."),
         "prefill": mark("Ollama's interface is not known to go on with a given beginning for every model."),
         "continue_last": mark("Ollama's interface is not known to go on with a given beginning for every model."),
-        "tool_choice": mark("Ollama can be offered tools, but not told to use them."),  # tried by others with 0.32.5: required and none change nothing
+        "tool_choice": mark("Ollama can be offered tools, but not told to use one."),  # tried in 0.32.5 (ollama-python pull request 671)
         "loras": mark("Ollama has the adapters that its model was made with."),
         "token_count": mark("Ollama does not count tokens before it answers: our numbers are careful estimates."),
     },
