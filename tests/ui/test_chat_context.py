@@ -16,6 +16,7 @@ from localstory.chats.tree import ChatId
 from localstory.context import DraftTooLong, Fits, Line, Report, Window
 from localstory.engines.base import Reply, Stream, TextEvent, TextRequest
 from localstory.engines.text.fake import FakeTextEngine
+from localstory.settings import Settings
 from tests.ui.conftest import Opened
 from tests.ui.test_chat_window import ask, texts
 from ui.pages.chat import context_state
@@ -312,3 +313,22 @@ def test_what_does_not_fit_is_shown_by_its_kinds() -> None:
     assert [(part.name, part.amount) for part in strip.parts] == [
         ("System prompt", 20), ("Conversation", 30), ("Your new message", 700), ("Kept for the reply", 100),
     ]  # fmt: skip
+
+
+def test_the_account_fits_into_the_smallest_window_with_all_of_its_parts(opened: Opened) -> None:
+    opened.engine = writer()
+    for language in ("en", "vi"):
+        opened.close()
+        opened.open(Settings(language=language), size=(1024, 640))
+        opened.window.go("chat", "new")
+        talk(opened, 1)
+        choose_policy(opened, "summarise")
+        grow(opened, 60)
+        talk(opened, 1)
+        opened.chat.account.open()
+        dialog = opened.chat.account.dialog
+        assert dialog is not None
+        opened.until(lambda dialog=dialog: dialog._card.isVisible())  # type: ignore[misc]
+        assert dialog.height() <= opened.window.height() and dialog.width() <= opened.window.width()
+        assert dialog.minimumSizeHint().height() <= 600
+        dialog.reject()

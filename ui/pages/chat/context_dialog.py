@@ -30,7 +30,8 @@ class ContextDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(_("What the model is sent"))
-        self.resize(780, 700)
+        window = parent.window()
+        self.resize(min(780, window.width() - 48), min(700, window.height() - 48))  # a small screen may be no larger than the window
         self._standing: Standing | None = None
         self._context: dict[str, Any] = {}
         self._summary: Summary | None = None
