@@ -41,6 +41,8 @@ SOURCES = sorted([*(ROOT / "localstory").rglob("*.py"), *(ROOT / "ui").rglob("*.
 KEYWORDS = ("_", "mark", "ngettext")
 
 SAME_IN_BOTH = {
+    "P": "a probability, as in top-p",
+    "X": "a number",
     "{number} GB/s": "a unit",
     "{number} Hz": "a unit",
     "{count} byte": "a unit",
