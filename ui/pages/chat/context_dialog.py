@@ -52,7 +52,7 @@ class ContextDialog(QDialog):
         column.addWidget(self._none)
         heads = [_(head) for head in context_state.HEADS]
         self.table = PlainTable(_("Everything that was considered"), heads, stretch=1, numbers=(2, 3))
-        self.table.setMinimumHeight(150)
+        self.table.setMinimumHeight(96)
         column.addWidget(self.table, 1)
         self._build_summary(column)
         self._build_policy(column)
@@ -87,7 +87,7 @@ class ContextDialog(QDialog):
         self.summary = QPlainTextEdit()
         self.summary.setAccessibleName(_("The summary of the beginning"))
         self.summary.setTabChangesFocus(True)
-        self.summary.setFixedHeight(84)
+        self.summary.setFixedHeight(72)
         self.summary.textChanged.connect(self._summary_edited)
         self._card.column.addWidget(self.summary)
         row = QHBoxLayout()
