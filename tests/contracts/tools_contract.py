@@ -108,12 +108,14 @@ class ToolsContract:
             replace(ASK, tools=(replace(LAMP, parameters="{no json"),)),
             replace(ASK, tools=(replace(LAMP, parameters="[]"),)),
             replace(ASK, tools=(replace(LAMP, parameters=deep),)),
+            replace(ASK, tools=(replace(LAMP, parameters='{"maximum": 1e400}'),)),
             replace(ASK, tools=tuple(replace(BARE, name=f"tool{number}") for number in range(129))),
             replace(ASK, tool_choice="no_such_tool"),
             replace(ASK, tools=(), tool_choice="required"),
             replace(ASK, tool_choice="required", json_schema="{}"),
             replace(ASK, messages=(), prompt="Once"),
             replace(ASK, messages=(USED[0], replace(USED[1], tool_calls=(replace(CALL, arguments="[1]"),)), USED[2])),
+            replace(ASK, messages=(USED[0], replace(USED[1], tool_calls=(replace(CALL, arguments='{"a": NaN}'),)), USED[2])),
         ):
             with pytest.raises(BadRequest):
                 await collect(engine, bad)

@@ -66,11 +66,16 @@ def _bad(detail: str, **values: object) -> BadRequest:
 
 
 def is_object(text: str) -> bool:
-    """Whether this is a JSON object of no more levels than anybody needs: what tools are described and called with."""
+    """Whether this is a JSON object of no more levels than anybody needs: what tools are described and called with.
+
+    NaN and numbers beyond all floats are none: nobody could send them on.
+    """
     try:
-        return isinstance(json.loads(text), dict) and _levels(text) <= _MOST_LEVELS
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         return False
+    return isinstance(value, dict) and _levels(text) <= _MOST_LEVELS
 
 
 def _levels(text: str) -> int:

@@ -128,7 +128,9 @@ _LLAMA_SAMPLERS = {"typical": "typ_p"}
 def schema_of(text: str) -> Any:
     """A JSON schema as a value. Raises BadRequest."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)  # as it will be sent
+        return value
     except (ValueError, RecursionError) as error:
         raise BadRequest(title=mark("The schema is no JSON"), detail=mark("{reason}"), reason=str(error)) from error
 

@@ -146,7 +146,7 @@ class Writing:
             raise BadAnswer(self.host, mark("It wants to use tools, and was offered none."))
         if is_for_tools and not self._calls and not self.is_stopped:
             raise BadAnswer(self.host, mark("It wants to use a tool, and does not say which."))
-        if is_demanded(self.request) and not self._tool_calls and self.finish not in _CUT:
+        if is_demanded(self.request) and not self._tool_calls and not self._unread and self.finish not in _CUT:
             self.warnings.append(Warned(mark("{host} was told to call a tool, and called none."), {"host": self.host}))
         generated = self.generated_tokens if self.generated_tokens is not None else self.events
         if self.generated_tokens is None or self.prompt_tokens is None:

@@ -129,13 +129,6 @@ def _value(text: str) -> Any:
     return value if whole.isascii() else json.loads(sendable(whole))
 
 
-def _not_json(_text: str) -> object:
-    raise ValueError("no number of JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_not_json)
-
-
 @dataclass(slots=True)
 class _Heard:
     """A call as far as it has come."""
@@ -233,10 +226,7 @@ class Calls:
         written = heard.written.strip() or "{}"
         if heard.name not in self._names or not is_object(written):
             return None
-        try:
-            arguments = whole_letters(json.dumps(_DECODER.decode(written), ensure_ascii=False))
-        except ValueError:
-            return None
+        arguments = whole_letters(json.dumps(json.loads(written), ensure_ascii=False))
         if self._has_wedges:
             arguments = arguments.replace(WEDGE, "")
         return ToolCall(heard.name, arguments, whole_letters(heard.id) if len(heard.id) <= _MOST_ID_CHARS else "")

@@ -60,7 +60,10 @@ def call_from(value: Any) -> ToolCall | None:
             return None
     if not name or not isinstance(given, dict):
         return None
-    return ToolCall(name, json.dumps(given, ensure_ascii=False), new_id())
+    try:
+        return ToolCall(name, json.dumps(given, ensure_ascii=False, allow_nan=False), new_id())
+    except ValueError:  # NaN, or a number beyond all floats: no JSON
+        return None
 
 
 def _json_values(text: str) -> list[Any]:

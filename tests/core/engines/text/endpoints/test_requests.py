@@ -18,7 +18,7 @@ from localstory.engines.text.fake import FakeTextEngine
 from localstory.engines.text.lmstudio import LMStudioEngine
 from localstory.engines.text.ollama import OllamaEngine, root_of
 from localstory.engines.text.openai_endpoint import OpenAIEndpoint, server_url
-from localstory.errors import CannotContinue
+from localstory.errors import BadRequest, CannotContinue
 from localstory.net import Net
 from localstory.net.errors import BadKey, CutOff, NoConnection, Offline
 from localstory.words import fill
@@ -66,6 +66,13 @@ async def test_what_a_server_does_not_know_is_left_out_and_said() -> None:
             with pytest.raises(NotOffered):
                 await collect(engine, request)
         assert len(server.requests) == asked
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_a_schema_that_is_no_json_or_can_not_be_sent_is_refused(kind: str) -> None:
+    for schema in ("{", "NaN", '{"maximum": 1e400}', "[" * 100_000):
+        with pytest.raises(BadRequest):
+            await collect(open_server_engine(kind, "http://127.0.0.1:9", "m", context_length=99), replace(ASK, json_schema=schema))
 
 
 async def test_logprobs_come_with_their_pieces() -> None:

@@ -86,6 +86,8 @@ CASES = [
     Case("arguments that are a list", plays(H, calls(piece(0, "lamp", "[1]", "a")), ENDS), "ok", '{"name": "lamp", "arguments": [1]}', warns="can't be read"),
     Case("arguments with NaN", plays(H, calls(piece(0, "lamp", '{"on": NaN}', "a")), ENDS), "ok",
          '{"name": "lamp", "arguments": {"on": NaN}}', warns="can't be"),
+    Case("arguments beyond all numbers", plays(H, calls(piece(0, "lamp", '{"on": 1e400}', "a")), ENDS), "ok",
+         '{"name": "lamp", "arguments": {"on": 1e400}}', warns="can't be"),
     Case("a call of what nobody offered", plays(H, calls(piece(0, "rm -rf", '{"path": "/"}', "a")), ENDS), "ok",
          '{"name": "rm -rf", "arguments": {"path": "/"}}', warns="not offered (rm -rf)"),
     Case("one good call and one of what nobody offered", plays(H, LAMP_CALL, calls(piece(1, "rm", "{}", "b")), ENDS), "ok",
