@@ -329,6 +329,8 @@ def test_the_account_fits_into_the_smallest_window_with_all_of_its_parts(opened:
         dialog = opened.chat.account.dialog
         assert dialog is not None
         opened.until(lambda dialog=dialog: dialog._card.isVisible())  # type: ignore[misc]
-        opened.qtbot.wait(200)  # its layout grows it when the card comes
+        assert dialog._card.height() <= 220, "the card takes the place of what is not there yet"
+        opened.until(lambda dialog=dialog: dialog.table.isVisible())  # type: ignore[misc]
+        opened.qtbot.wait(200)  # its layout grows it
         assert dialog.height() <= 620 < opened.window.height() == 640 and dialog.width() <= opened.window.width() == 1024
         dialog.reject()

@@ -37,7 +37,7 @@ class ContextDialog(QDialog):
         self._summary: Summary | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 16)
-        column.setSpacing(12)
+        column.setSpacing(8)
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
@@ -54,6 +54,7 @@ class ContextDialog(QDialog):
         self.table = PlainTable(_("Everything that was considered"), heads, stretch=1, numbers=(2, 3))
         self.table.setMinimumHeight(96)
         column.addWidget(self.table, 1)
+        column.addStretch()  # takes the room while the table is hidden
         self._build_summary(column)
         self._build_policy(column)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
