@@ -37,6 +37,7 @@ class Writing:
         self._calls = Calls(host, offered(request), has_wedges=has_wedges)
         self._tool_calls: tuple[ToolCall, ...] = ()
         self._unread = ""  # what was meant as calls and is none
+        self._space = ""  # at the end of the words, where a call may follow
         self.warnings = list(warnings)
         self._streamer = Streamer(request.stop, marks=THINK, in_thought=False)
         self._own_reasoning: list[str] = []
@@ -84,6 +85,10 @@ class Writing:
         if reasoning:
             self._own_reasoning.append(reasoning)
             yield TextPiece(reasoning, "reasoning")
+        if offered(self.request):  # white space before a call is no part of the text
+            text = self._space + text
+            self._space = text[len(text.rstrip()) :]
+            text = text.rstrip()
         if text:
             yield from self._pieces(self._streamer.feed(text.encode()))
 
@@ -124,7 +129,10 @@ class Writing:
         """What was held back as the possible beginning of a stop text. A second call has nothing more."""
         if not self._streamer.stopped and not self._is_at_end:
             self._is_at_end = True
-            yield from self._pieces(self._streamer.end())
+            if self._space and not self._calls:
+                yield from self._pieces(self._streamer.feed(self._space.encode()))
+            if not self._streamer.stopped:
+                yield from self._pieces(self._streamer.end())
 
     def _pieces(self, shown: Sequence[Shown]) -> Iterator[TextPiece]:
         for number, one in enumerate(shown):

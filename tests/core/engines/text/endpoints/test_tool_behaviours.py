@@ -60,6 +60,10 @@ CASES = [
     Case("a call in pieces", plays(H, LAMP_CALL, ENDS), "ok", calls=ON),
     Case("words before a call", plays(H, WORDS, LAMP_CALL, ENDS), "ok", WHOLE, ON),
     Case("words behind a call", plays(H, LAMP_CALL, WORDS, ENDS), "ok", WHOLE, ON),
+    Case("white space before a call", plays(H, says("\n"), says("\n"), LAMP_CALL, ENDS), "ok", calls=ON),
+    Case("words, white space and a call", plays(H, WORDS, says(" \n"), LAMP_CALL, ENDS), "ok", WHOLE, ON),
+    Case("a call between words", plays(H, says("The sea "), LAMP_CALL, says("is wide"), ENDS), "ok", WHOLE, ON),
+    Case("white space and no call", plays(H, says(" \n"), WORDS, says("\n "), says(None, "stop"), USAGE, data("[DONE]")), "ok", " \n" + WHOLE + "\n "),
     Case("a call that ends as words do", plays(H, LAMP_CALL, says(None, "stop"), USAGE, data("[DONE]")), "ok", calls=ON),
     Case("a call and no end at all", plays(H, LAMP_CALL, data("[DONE]")), "ok", calls=ON, warns="without saying why"),
     Case("everything at once instead of a stream", plays(head("200 OK", "application/json"), json.dumps(
