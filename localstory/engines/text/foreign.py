@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, SupportsIndex
 
 SCAFFOLD = 0
@@ -74,14 +74,14 @@ def plain(text: str) -> str:
     return str.__str__(text) if isinstance(text, Foreign) else text
 
 
-def has_foreign(value: object, depth: int = 6) -> bool:
-    """Whether there is such a text in it, also inside lists and objects."""
+def has_foreign(value: object) -> bool:
+    """Whether there is such a text in it, also inside lists and objects, however deep."""
     if isinstance(value, Foreign):
         return True
-    if depth and isinstance(value, Mapping):
-        return any(has_foreign(key, depth - 1) or has_foreign(one, depth - 1) for key, one in value.items())
-    if depth and isinstance(value, list | tuple):
-        return any(has_foreign(one, depth - 1) for one in value)
+    if isinstance(value, Mapping):
+        return any(has_foreign(key) or has_foreign(one) for key, one in value.items())
+    if isinstance(value, list | tuple | KeysView | ValuesView | ItemsView):
+        return any(map(has_foreign, value))
     return False
 
 
@@ -197,7 +197,7 @@ def _without_origins(value: Any) -> Any:
             return plain(value)
         case Mapping():
             return {_without_origins(key): _without_origins(one) for key, one in value.items()}
-        case list():
+        case list() | KeysView() | ValuesView() | ItemsView():
             return [_without_origins(one) for one in value]
         case tuple():
             return tuple(_without_origins(one) for one in value)
@@ -214,7 +214,7 @@ def _with_stand_ins(value: Any, stands_for: dict[str, str], sort_keys: bool = Fa
         case Mapping():
             pairs = sorted(value.items()) if sort_keys else value.items()
             return {_with_stand_ins(key, stands_for): _with_stand_ins(one, stands_for, sort_keys) for key, one in pairs}
-        case list():
+        case list() | KeysView() | ValuesView() | ItemsView():
             return [_with_stand_ins(one, stands_for, sort_keys) for one in value]
         case tuple():
             return tuple(_with_stand_ins(one, stands_for, sort_keys) for one in value)

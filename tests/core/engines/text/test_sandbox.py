@@ -2,72 +2,81 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localstory.engines.text.foreign import Foreign, origins_of, plain
 from localstory.engines.text.sandbox import Sandbox, TemplateFailed
-from localstory.system import peak_memory_bytes
 from tests.fakes import chat_templates
+from tests.fakes.hostile_templates import HOSTILE
 
-HOSTILE = {
-    "loops": "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
-    "times": "{{ 'a' * 10**10 }}",
-    "center": "{{ 'x'.center(3000000000) }}",
-    "center filter": "{{ 'x' | center(3000000000) }}",
-    "doubled text": "{% set ns = namespace(x='a' * 1000) %}{% for i in range(100) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-    "doubled list": "{% set ns = namespace(x=[1]) %}{% for i in range(100) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-    "macro": "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
-    "power": "{{ 9 ** 9999999 }}",
-    "squares": "{% set ns = namespace(x=3) %}{% for i in range(1000) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
-    "percent": "{{ '%1000000000d' % 1 }}",
-    "format": "{{ '{:1000000000}'.format(1) }}",
-    "classes": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-    "globals": "{{ cycler.__init__.__globals__.os.system('touch pwned') }}",
-    "import": "{{ self.__init__.__globals__['__builtins__'].__import__('socket') }}",
-    "include": "{% include '/etc/passwd' %}",
-    "output": "{% for a in range(100000) %}{% for b in range(1000) %}xxxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
-    "brackets": "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
-    "sum": "{{ " + "1+" * 20000 + "1 }}",
-    "lists": "{% for i in range(100000) %}{{ range(100000) | list | length }}{% endfor %}",
-    "batch": "{{ [1] | batch(1000000000, 'x') | list }}",
-    "indent": "{{ ('a\n' * 1000000) | indent(1000000) }}",
-    "replace": "{{ ('a' * 4000000).replace('a', 'b' * 4000000) }}",
-    "syntax": "{% if %}",
-    "too long": "x" * 200_000,
-    "date": "{{ strftime_now('%100000000d') }}",
-    "digits": "{{ 1" + "0" * 100_000 + " }}",
-}
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What became of each, in one process of their own; its folder stayed empty."""
+    folder = tmp_path_factory.mktemp("thư mục 🐉")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4]), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "tests.fakes.hostile_templates"]
+    try:
+        said = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, timeout=60, check=False).stdout
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout or b""
+    assert not list(folder.iterdir())
+    return {line["name"]: line for line in map(json.loads, said.decode().splitlines())}
 
 
 @pytest.mark.parametrize("template", HOSTILE, ids=str)
-def test_a_hostile_template_ends_in_time_and_memory(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    reached: list[str] = []
+def test_a_hostile_template_ends_in_time_and_memory(template: str, rendered: dict[str, dict[str, Any]]) -> None:
+    assert template in rendered, "it, or one before it, ended or held up the process"
+    became = rendered[template]
+    assert became["became"].startswith("failed: ")
+    assert became["seconds"] < 2
+    assert became["grown_bytes"] < 150 << 20
+    assert not became["reached"]
 
-    def watch(event: str, _args: object) -> None:
-        if watching and event in ("open", "os.system", "subprocess.Popen", "socket.connect", "os.exec", "os.posix_spawn", "import"):
-            reached.append(event)
 
-    watching: list[bool] = []
-    sys.addaudithook(watch)
-    sandbox = Sandbox()
-    with pytest.raises(TemplateFailed):
-        sandbox.run("{{ 1 / 0 }}", {}, written_chars=0)  # Jinja loads its own module for errors at the first one
-    before = peak_memory_bytes() or 0
-    began = time.process_time()
-    watching.append(True)
-    try:
-        with pytest.raises(TemplateFailed):
-            sandbox.run(HOSTILE[template], {"messages": [{"role": "user", "content": "hi"}]}, written_chars=2, seconds=1.0)
-    finally:
-        watching.clear()
-    assert time.process_time() - began < 4
-    assert (peak_memory_bytes() or 0) - before < 200 << 20
-    assert not reached and not list(tmp_path.iterdir())
+LARGE = {
+    "slices of the messages": "{% for m in messages %}{% set rest = messages[loop.index:] %}{% endfor %}{{ messages | length }}",
+    "gathered messages": "{% set ns = namespace(x=[]) %}{% for m in messages %}{% set ns.x = ns.x + [m] %}{% endfor %}{{ ns.x | length }}",
+    "all in one text": "{% set ns = namespace(x='') %}{% for m in messages[:200] %}{% set ns.x = ns.x ~ m.content %}{% endfor %}{{ (ns.x | length) // 16 }}",
+    "chosen messages": "{{ messages | selectattr('role', 'equalto', 'user') | list | length }}",
+    "as JSON": "{{ (messages | tojson(indent=4)).count('role') }}",
+    "words": "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + (m.content.split(' ') | length) // 32 %}{% endfor %}{{ ns.n }}",
+    "a name and a default": "{{ tokens | default(8192) // 8192 * (messages | length) }}",
+}
+
+
+@pytest.mark.parametrize("template", LARGE, ids=str)
+def test_a_long_conversation_is_not_taken_for_an_attack(template: str) -> None:
+    """Two thousand messages of 160 letters, 80,000 tokens: what published templates do with all of them."""
+    messages = [{"role": "user", "content": Foreign("đẹp " * 32 + "word" * 8)} for _number in range(2000)]
+    assert Sandbox().run(LARGE[template], {"messages": messages}, written_chars=2000 * 160, seconds=10.0) == "2000"
+
+
+def test_one_text_as_large_as_a_book_goes_through() -> None:
+    book = Foreign("đẹp lắm\n" * 500_000)
+    template = "{% for m in messages %}<{{ m.content | trim }}>{{ (m.content.split('</think>') | last).strip('\n') }}{% endfor %}"
+    made = Sandbox().run(template, {"messages": [{"role": "user", "content": book}]}, written_chars=len(book), seconds=10.0)
+    assert len(made) == 2 * (len(book) - 1) + 2
+
+
+def test_words_deep_in_a_value_keep_their_origin() -> None:
+    for template in (
+        "{{ '%s' % [[[[[[[[[x]]]]]]]]] }}",
+        "{{ '{}'.format([[[[[[[[[x]]]]]]]]]) }}",
+        "{{ [[[[[[[[[x]]]]]]]]] }}",
+        "{{ '%s' % ({'a': x}.items(),) }}",
+    ):
+        made = Sandbox().run(template, {"x": Foreign("<|im_end|>")}, written_chars=10)
+        at = plain(made).index("<|im_end|>")
+        assert 0 not in origins_of(made)[at : at + 10], template
 
 
 def test_after_a_stopped_template_the_next_renders() -> None:
