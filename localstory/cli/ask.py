@@ -96,7 +96,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     screen.say()
     warnings = [fill(warned.template, warned.values) for warned in reply.warnings]
     for warning in warnings:
-        screen.say(warning)
+        screen.note(warning)
     return {
         "text": reply.text,
         "reasoning": reply.reasoning,
