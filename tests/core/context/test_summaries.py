@@ -72,6 +72,20 @@ def test_one_is_due_before_it_is_needed_and_covers_whole_turns() -> None:
     assert len(asked.messages) == len(asked.covers)
 
 
+@given(pinned=st.sets(st.integers(0, 15), max_size=3), upto=st.integers(2, 16).map(lambda number: number // 2 * 2))
+@settings(deadline=None)
+def test_what_is_pinned_stays_in_words_under_a_summary(pinned: set[int], upto: int) -> None:
+    """A summary may stand for the messages around it, never for what the person pinned; the rest of what it stands for goes."""
+    history = [replace(item, pinned=index in pinned) for index, item in enumerate(talk(24))]
+    made = checkpoint(history, upto)
+    assembled = fit_into([*history, DRAFT], WINDOW, POLICY, words, checkpoints=[made])
+    lines = {line.id: line for line in assembled.report.lines}
+    assert lines["s1"].state == "in"
+    said = [message.text for message in assembled.messages]
+    for index, item in enumerate(history[:upto]):
+        assert (item.text in said) == (index in pinned) and (lines[item.id].why == "summarised") == (index not in pinned)
+
+
 def test_when_it_is_full_the_summary_takes_their_place() -> None:
     asked = fit_into([*talk(18), DRAFT], WINDOW, POLICY, words).summary_due
     assert asked is not None
