@@ -81,6 +81,9 @@ class KvCache:
         self.private = False
         """Nothing of the next evaluations goes to the disk."""
         self._told: dict[str, object] = {}
+        self._shelf.can_cut = self.shape.shares
+        self._stop: Callable[[], bool] = lambda: False
+        """Whether the person wants the request stopped: asked while states are written and read."""
 
     def free(self) -> None:
         """Give the batch back; the cache itself belongs to the context."""
@@ -182,6 +185,7 @@ class KvCache:
         seed gives the same text. Without flash attention that is always so.
         """
         self._turn += 1
+        self._stop = lambda: job.cancelled
         strict = exact or not self._flash
         reused, source = self._bring_back(np.array(tokens, dtype=np.int32), strict)
         # What it holds now is a part of this very request, whoever was the first to ask for it.
@@ -210,7 +214,7 @@ class KvCache:
     def _bring_back(self, tokens: Tokens, strict: bool) -> tuple[int, str]:
         """Make the active branch the one that shares most with `tokens`, and cut to that; returns how much, and from where."""
         while True:
-            kept = self._kept_live(tokens) + self._shelf.candidates(tokens, self.settings_key, self.shape.shares)
+            kept = self._kept_live(tokens) + self._shelf.candidates(tokens, self.settings_key, self._cells)
             choice = choose(kept, len(tokens), self.shape, strict)
             if choice is None:
                 self._begin_anew(strict)
@@ -319,7 +323,10 @@ class KvCache:
         return done
 
     def _reuse_saved(self, choice: Choice, strict: bool) -> bool:
-        saved = self._shelf.take(choice.kept.name)
+        try:
+            saved = self._shelf.take(choice.kept.name, self._stop)
+        except Stopped as stopped:
+            raise Cancelled from stopped
         if saved is None:
             return False
         if strict or not self.shape.shares:
@@ -329,7 +336,7 @@ class KvCache:
         branch = self._now
         self._make_room(len(saved.tokens))
         if not self._set_state(saved.whole, branch.seq, L.LLAMA_STATE_SEQ_FLAGS_NONE):
-            self._shelf.forget(choice.kept.name)
+            self._shelf.set_aside(choice.kept.name)
             self._forget(branch)
             return False
         branch.tokens = [int(token) for token in saved.tokens]
@@ -344,7 +351,7 @@ class KvCache:
         if choice.point is not None:
             return self._set_point(branch, choice.point)
         if choice.reuse < len(branch.tokens) and not self._remove(branch, choice.reuse):
-            self._shelf.forget(choice.kept.name)
+            self._shelf.set_aside(choice.kept.name)
             self._forget(branch)
             return False
         return True
@@ -397,6 +404,12 @@ class KvCache:
         _shorten(branch, point.length)
         return True
 
+    def _state_bytes(self, branch: _Branch) -> int:
+        """About the size of `_state_of`, without a copy."""
+        whole = int(L.llama_state_seq_get_size_ext(self._loaded.context, branch.seq, L.LLAMA_STATE_SEQ_FLAGS_NONE))
+        gone = points_to_drop([point.length for point in branch.points], _POINTS_SAVED)
+        return whole + sum(len(point.content) for point in branch.points if point.length not in gone) + 4 * len(branch.tokens)
+
     def _state_of(self, branch: _Branch) -> Saved | None:
         whole = self._get_state(branch.seq, L.LLAMA_STATE_SEQ_FLAGS_NONE)
         if whole is None:
@@ -409,9 +422,11 @@ class KvCache:
         """Keep a branch that leaves the cache, where that is worth it."""
         if len(branch.tokens) < WORTH_SAVING or not self._shelf.keeps or self._shelf.holds(branch.array(), branch.key):
             return
+        if not self._shelf.could_take(self._state_bytes(branch), branch.private):
+            return
         saved = self._state_of(branch)
         if saved is not None:
-            self._shelf.put(saved, branch.private)
+            self._shelf.put(saved, branch.private, self._stop)
 
     def save_to_disk(self, stop: Callable[[], bool], all_of_it: bool) -> None:
         """Write the live branches, newest first, then what is in memory. `all_of_it` (the child is closing) also what has changed little.
@@ -427,7 +442,7 @@ class KvCache:
                 worth = WORTH_SAVING if all_of_it or not branch.saved else max(WORTH_SAVING, int(length * _SAVE_AGAIN_SHARE))
                 if branch.private or length < WORTH_SAVING or new < worth or self._shelf.on_disk(branch.array(), branch.key):
                     continue
-                saved = self._state_of(branch)
+                saved = self._state_of(branch) if self._shelf.could_write(self._state_bytes(branch)) else None
                 if saved is not None and self._shelf.save(saved, stop):
                     branch.saved = length
             self._shelf.save_memory(stop)

@@ -157,18 +157,16 @@ def find_states(folder: Path, secret: bytes, identity: str) -> list[OnDisk]:
     return found
 
 
-def read_state(told: OnDisk, secret: bytes, identity: str) -> Saved | None:
-    """The whole branch; None when the file is gone or is no longer as it was written (then it is deleted)."""
+def read_state(told: OnDisk, secret: bytes, identity: str, stop: Callable[[], bool] = lambda: False) -> Saved | None:
+    """The whole branch; None when the file is gone or is no longer as it was written (then it is deleted). Raises Stopped."""
     try:
         with open(told.path, "rb") as file:
             again, mac, header = _read_head(file, told.path, secret, identity)
             if not np.array_equal(again.tokens, told.tokens):
                 raise _NotOurs
             sizes = [int(header["whole"]), *(int(size) for _length, _exact, size in header["points"])]
-            content = bytearray(sum(sizes))
-            if file.readinto(content) != len(content):
-                raise _NotOurs
-            mac.update(content)
+            # Each part by itself: a checkpoint that stays in memory must not keep the whole state there.
+            parts = [_read_part(file, size, mac, stop) for size in sizes]
             if not hmac.compare_digest(file.read(_MAC_BYTES + 1), mac.digest()):
                 raise _NotOurs
         with contextlib.suppress(OSError):
@@ -178,12 +176,22 @@ def read_state(told: OnDisk, secret: bytes, identity: str) -> Saved | None:
         return None
     except (OSError, MemoryError):
         return None
-    parts, view, start = [], memoryview(content), 0
-    for size in sizes:
-        parts.append(view[start : start + size])
-        start += size
     points = tuple(Snapshot(length, exact, part) for (length, exact), part in zip(again.points, parts[1:], strict=True))
     return Saved(again.tokens, again.key, again.exact, parts[0], points)
+
+
+def _read_part(file: Any, size: int, mac: hmac.HMAC, stop: Callable[[], bool]) -> bytearray:
+    """The next bytes, all of them. Raises _NotOurs, Stopped, OSError, MemoryError."""
+    content = bytearray(size)
+    view = memoryview(content)
+    for start in range(0, size, _CHUNK_BYTES):
+        if stop():
+            raise Stopped
+        piece = view[start : start + _CHUNK_BYTES]
+        if file.readinto(piece) != len(piece):
+            raise _NotOurs
+        mac.update(piece)
+    return content
 
 
 def _read_head(file: Any, path: Path, secret: bytes, identity: str) -> tuple[OnDisk, hmac.HMAC, dict[str, Any]]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from localstory.engines.text.kv_files import forget_all, make_folder, states_bytes
+from localstory.hardware.probe import memory_now
 
 _KEY_FILE = "key"
 _KEY_BYTES = 32
@@ -59,8 +58,9 @@ def memory_alone(memory_bytes: int | None = None) -> dict[str, Any]:
 
 
 def default_memory_bytes() -> int:
-    """A sixteenth of the memory that is free before the model loads, 512 MiB at most: small beside what the fit check leaves free."""
-    return min(_MEMORY_MOST, int(psutil.virtual_memory().available) // 16)
+    """A sixteenth of the memory that is free (in our container) before the model loads, 512 MiB at most: small beside what the fit
+    check leaves free."""
+    return min(_MEMORY_MOST, (memory_now().available_bytes or 0) // 16)
 
 
 def default_disk_bytes(folder: Path) -> int:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from localstory.engines.text.kv_files import OnDisk, Saved, Stopped, delete_state, find_states, read_state, thin_out, write_state
 from localstory.engines.text.kv_plan import Kept, Point, Tokens, Weight, Where, common_prefix, least_used
+from localstory.hardware.probe import memory_now
 
 _SAMPLES = 16
 _SAMPLE_BYTES = 1 << 16
@@ -83,6 +82,8 @@ class Shelf:
         self._folder = Path(str(args["folder"])) if args.get("folder") and self._secret else None
         self._memory_budget = int(args.get("memory_bytes") or 0)
         self._disk_budget = int(args.get("disk_bytes") or 0) if self._folder is not None else 0
+        self.can_cut = True
+        """Whether a branch can be cut back anywhere: then it covers all that it begins with. `KvCache` sets it."""
         self._entries: dict[int, _Entry] = {}
         self._names = itertools.count(1)
         self._clock = itertools.count(1)
@@ -111,27 +112,35 @@ class Shelf:
     def memory_budget(self) -> int:
         return self._memory_budget
 
-    def candidates(self, tokens: Tokens, key: str, can_cut: bool) -> list[Kept]:
-        """The branches that begin like `tokens`. `can_cut`: a state's tail may be cut off after it is restored."""
+    def could_take(self, size_bytes: int, private: bool) -> bool:
+        """Whether a state of this size could be kept at all: to be asked before it is copied out of the cache."""
+        return 0 < size_bytes <= max(self._memory_budget, 0 if private else self._disk_budget)
+
+    def could_write(self, size_bytes: int) -> bool:
+        """Whether a state of this size could be on the disk."""
+        return 0 < size_bytes <= self._disk_budget
+
+    def candidates(self, tokens: Tokens, key: str, most_tokens: int) -> list[Kept]:
+        """The branches that begin like `tokens`, of `most_tokens` at most: a longer one came from a longer context and finds no room."""
         found = []
         for name, entry in self._entries.items():
-            if entry.key != key or not len(entry.tokens) or entry.tokens[0] != tokens[0]:
+            if entry.key != key or not 0 < len(entry.tokens) <= most_tokens or entry.tokens[0] != tokens[0]:
                 continue
             common = common_prefix(entry.tokens, tokens)
-            if can_cut or common == len(entry.tokens) or any(point.length <= common for point in entry.points):
+            if self.can_cut or common == len(entry.tokens) or any(point.length <= common for point in entry.points):
                 where: Where = "memory" if entry.saved is not None else "disk"
                 found.append(Kept(where, name, common, len(entry.tokens), entry.exact, points=entry.points))
         return found
 
-    def take(self, name: int) -> Saved | None:
-        """The state itself; it stays here too. None when its file is gone or damaged."""
+    def take(self, name: int, stop: Callable[[], bool] = lambda: False) -> Saved | None:
+        """The state itself; it stays here too. None when its file is gone or damaged. Raises Stopped."""
         entry = self._entries.get(name)
         if entry is None:
             return None
         entry.used = next(self._clock)
         if entry.saved is not None:
             return entry.saved
-        saved = read_state(entry.file, self._secret, self._identity) if entry.file is not None else None
+        saved = read_state(entry.file, self._secret, self._identity, stop) if entry.file is not None else None
         if saved is None:
             del self._entries[name]
         return saved
@@ -143,13 +152,11 @@ class Shelf:
     def on_disk(self, tokens: Tokens, key: str) -> bool:
         """Whether exactly this branch is on the disk."""
         entry = self._find(tokens, key)
-        return entry is not None and entry.file is not None
+        return entry is not None and _is_there(entry)
 
-    def forget(self, name: int) -> None:
-        """This state is of no use: forget it, and its file."""
-        entry = self._entries.pop(name, None)
-        if entry is not None and entry.file is not None:
-            delete_state(entry.file)
+    def set_aside(self, name: int) -> None:
+        """This state could not be used here: don't offer it again. Its file stays, another run may have the room for it."""
+        self._entries.pop(name, None)
 
     def _find(self, tokens: Tokens, key: str) -> _Entry | None:
         for entry in self._entries.values():
@@ -160,8 +167,9 @@ class Shelf:
     def _add(self, entry: _Entry) -> None:
         self._entries[next(self._names)] = entry
 
-    def put(self, saved: Saved, private: bool) -> None:
-        """Keep a branch that leaves the cache; the least used go to the disk or are forgotten."""
+    def put(self, saved: Saved, private: bool, stop: Callable[[], bool] = lambda: False) -> None:
+        """Keep a branch that leaves the cache; the least used go to the disk or are forgotten. Once `stop` says so, nothing more is
+        written: what is too much for memory then waits there for the next time."""
         known = self._find(saved.tokens, saved.key)
         points = tuple(Point(point.length, point.exact) for point in saved.points)
         if known is not None:
@@ -170,18 +178,22 @@ class Shelf:
                 known.saved, known.exact, known.points = saved, saved.exact, points
         else:
             self._add(_Entry(saved.tokens, saved.key, saved.exact, points, private, next(self._clock), saved))
-        self._make_room()
+        try:
+            self._make_room(stop)
+        except Stopped:
+            return
 
-    def _make_room(self) -> None:
+    def _make_room(self, stop: Callable[[], bool]) -> None:
         budget = self._memory_budget
-        memory = psutil.virtual_memory()
-        if memory.available < memory.total // _LEFT_FREE_SHARE:
+        memory = memory_now()
+        total = memory.limit_bytes or memory.total_bytes
+        if total is not None and memory.available_bytes is not None and memory.available_bytes < total // _LEFT_FREE_SHARE:
             budget = 0  # others need it more
         weights = [Weight(name, entry.saved.size_bytes, entry.used) for name, entry in self._entries.items() if entry.saved is not None]
         for name in least_used(weights, budget):
             entry = self._entries[name]
-            if entry.file is None:
-                self._write(entry, lambda: False)
+            if not _is_there(entry):
+                self._write(entry, stop)
             entry.saved = None
             if entry.file is None:
                 del self._entries[name]
@@ -207,7 +219,7 @@ class Shelf:
             entry.saved = None
             if entry.file is not None:
                 self._add(entry)
-        elif entry.file is None:
+        elif not _is_there(entry):
             kept, entry.saved, entry.private = entry.saved, saved, False
             try:
                 self._write(entry, stop)
@@ -220,15 +232,16 @@ class Shelf:
         for entry in sorted(self._entries.values(), key=lambda one: -one.used):
             if stop():
                 raise Stopped
-            if entry.saved is not None and entry.file is None:
+            if entry.saved is not None and not _is_there(entry):
                 self._write(entry, stop)
 
     def _forget_covered(self, newer: _Entry) -> None:
-        """Files of branches that the new one begins with are of no more use: it can be cut back, or it has grown out of them."""
+        """Files of branches that the new one begins with are of no more use, where it can be brought back to their length."""
         for name, entry in list(self._entries.items()):
             if entry is newer or entry.file is None or entry.key != newer.key or len(entry.tokens) > len(newer.tokens):
                 continue
-            if common_prefix(entry.tokens, newer.tokens) == len(entry.tokens):
+            can_go_back = self.can_cut or any(point.length == len(entry.tokens) for point in newer.points)
+            if can_go_back and common_prefix(entry.tokens, newer.tokens) == len(entry.tokens):
                 delete_state(entry.file)
                 entry.file = None
                 if entry.saved is None:
@@ -239,6 +252,13 @@ class Shelf:
         self._entries = {name: entry for name, entry in self._entries.items() if entry.file is not None}
         for entry in self._entries.values():
             entry.saved = None
+
+
+def _is_there(entry: _Entry) -> bool:
+    """Whether its file is; `thin_out`, here or in another process, may have deleted it."""
+    if entry.file is not None and not entry.file.path.exists():
+        entry.file = None
+    return entry.file is not None
 
 
 def _last_use(file: OnDisk) -> float:

@@ -237,3 +237,55 @@ def test_a_ring_that_was_cut_over_its_end_is_not_used_for_a_strict_reply(tiny: d
         assert np.array_equal(bench.logits(prompt, exact=True)[0], from_nothing(cold, prompt))
     bench.free()
     cold.free()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shorter_context_leaves_the_longer_states_alone(tiny: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    kept = on_disk(tmp_path / "kv")
+    story = some_tokens(1, 700)
+    first = Bench(tiny[kind], flash=True, shares=kind == "dense", context_length=1024, kept=kept)
+    first.logits(story)
+    first.cache.save_to_disk(lambda: False, all_of_it=True)
+    first.free()
+    files = sorted((tmp_path / "kv").glob("*.kv"))
+    short = Bench(tiny[kind], flash=True, shares=kind == "dense", context_length=512, kept=kept)
+    short.logits(some_tokens(2, 100))
+    short.logits([*story[:400], 5])
+    assert files and set(files) <= set((tmp_path / "kv").glob("*.kv"))
+    if kind == "dense":
+        assert short.cache.live_branches == 2, "what was live is not thrown out for a state that finds no room"
+    short.free()
+    again = Bench(tiny[kind], flash=True, shares=kind == "dense", context_length=1024, kept=kept)
+    assert again.logits([*story, 1])[1] == 700 and again.cache.facts()["cache"] == "disk"
+    again.free()
+
+
+def test_a_branch_too_large_for_every_budget_is_not_even_copied(tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tiny["dense"], flash=False, shares=True, kept=memory_only(1000))
+    copied: list[int] = []
+    real = bench.cache._get_state
+
+    def get(seq: int, flags: int) -> bytearray | None:
+        copied.append(seq)
+        return real(seq, flags)
+
+    monkeypatch.setattr(bench.cache, "_get_state", get)
+    for number in range(3):
+        bench.logits(some_tokens(number, 300), exact=True)
+    assert not copied
+    bench.free()
+
+
+def test_a_stop_while_a_state_is_read_ends_the_request_and_keeps_the_file(tiny: dict[str, Path], tmp_path: Path) -> None:
+    kept = on_disk(tmp_path / "kv")
+    first = Bench(tiny["dense"], flash=True, shares=True, kept=kept)
+    first.logits(some_tokens(1, 400))
+    first.cache.save_to_disk(lambda: False, all_of_it=True)
+    first.free()
+    again = Bench(tiny["dense"], flash=True, shares=True, kept=kept)
+    again.logits(some_tokens(2, 50))
+    with pytest.raises(Cancelled):
+        again.cache.evaluate(some_tokens(1, 400), CancelAfter(0), exact=False)
+    assert len(list((tmp_path / "kv").glob("*.kv"))) == 1
+    assert again.logits([*some_tokens(1, 400), 1])[1] == 400
+    again.free()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from localstory.engines.text.kv_files import Saved, Snapshot, Stopped, find_states, forget_all, read_state, states_bytes, thin_out, write_state
 from localstory.engines.text.kv_home import KvHome, read_key
 from localstory.engines.text.kv_shelf import Shelf, deciding_settings, file_fingerprint, identity_of
+from localstory.hardware.cgroups import MemoryLimit
 
 SECRET = b"k" * 32
 IDENTITY = identity_of("file", "engine", {"kv": "f16"})
@@ -139,7 +140,7 @@ def test_a_folder_that_cant_be_made_means_no_saving(tmp_path: Path) -> None:
     assert args["disk_bytes"] == 0 and not args["folder"]
     shelf = Shelf({"folder": str(tmp_path / "kv"), "secret": SECRET.hex(), "memory_bytes": 0, "disk_bytes": 1 << 20}, IDENTITY)
     shelf.put(state(), private=False)
-    assert not shelf.candidates(state().tokens, "", True)
+    assert not shelf.candidates(state().tokens, "", 1 << 20)
 
 
 def _write_for_ever(folder: str) -> None:
@@ -282,7 +283,7 @@ def test_every_setting_that_decides_makes_another_identity() -> None:
 
 def test_budgets_come_from_what_is_free_and_zero_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Memory:
-        available = 4 << 30
+        total, available = 16 << 30, 4 << 30
 
     class Disk:
         free = 10 << 30
@@ -292,4 +293,63 @@ def test_budgets_come_from_what_is_free_and_zero_is_off(tmp_path: Path, monkeypa
     args = KvHome(tmp_path / "kv").load_args()
     assert args["memory_bytes"] == (4 << 30) // 16 and args["disk_bytes"] == 1 << 30
     off = KvHome(tmp_path / "off", 0, 0).load_args()
+    monkeypatch.setattr("localstory.hardware.cgroups.memory_limit", lambda *_places: MemoryLimit(2 << 30, 1 << 30))
+    assert KvHome(tmp_path / "kv").load_args()["memory_bytes"] == (1 << 30) // 16, "the container's limit counts, not the computer's memory"
     assert (off["memory_bytes"], off["disk_bytes"], off["folder"], off["secret"]) == (0, 0, "", "") and not (tmp_path / "off").exists()
+
+
+def shelf_of(folder: Path, memory_bytes: int = 0, disk_bytes: int = 1 << 20) -> Shelf:
+    return Shelf({"folder": str(folder), "secret": SECRET.hex(), "memory_bytes": memory_bytes, "disk_bytes": disk_bytes}, IDENTITY)
+
+
+def test_a_checkpoint_that_stays_does_not_keep_the_whole_state_in_memory(folder: Path) -> None:
+    back = read_state(write_state(folder, SECRET, IDENTITY, state(1)), SECRET, IDENTITY)
+    assert back is not None and [len(memoryview(point.content).obj) for point in back.points] == [700]  # type: ignore[arg-type]
+
+
+def test_stop_ends_reading_and_writing_and_loses_nothing(folder: Path) -> None:
+    told = write_state(folder, SECRET, IDENTITY, state(1))
+    with pytest.raises(Stopped):
+        read_state(told, SECRET, IDENTITY, lambda: True)
+    shelf = shelf_of(folder, memory_bytes=6000)
+    with pytest.raises(Stopped):
+        shelf.take(1, lambda: True)
+    shelf.put(state(2), False, lambda: True)
+    shelf.put(state(4), False, lambda: True)  # too much for memory, and nothing may be written now
+    assert all(shelf.holds(state(seed).tokens, "") for seed in (1, 2, 4)) and len(list(folder.glob("*.kv"))) == 1
+    shelf.put(state(6), False)
+    assert shelf.memory_bytes <= 6000 and all(shelf.holds(state(seed).tokens, "") for seed in (1, 2, 4, 6)) and len(list(folder.glob("*.kv"))) == 3
+
+
+def test_a_state_from_a_longer_context_is_not_offered_and_stays(folder: Path) -> None:
+    write_state(folder, SECRET, IDENTITY, state(1, 100))
+    shelf = shelf_of(folder)
+    assert not shelf.candidates(state(1, 100).tokens, "", 99)
+    (kept,) = shelf.candidates(state(1, 100).tokens, "", 100)
+    shelf.set_aside(kept.name)
+    assert not shelf.candidates(state(1, 100).tokens, "", 100) and len(find_states(folder, SECRET, IDENTITY)) == 1
+
+
+def grown(tokens: int, points: tuple[Snapshot, ...] = ()) -> Saved:
+    return Saved(np.arange(tokens, dtype=np.int32), "", 0, bytes(1000), points)
+
+
+@pytest.mark.parametrize(("can_cut", "points", "files"), [
+    (True, (), 1), (False, (), 2), (False, (Snapshot(80, True, b"p"),), 2), (False, (Snapshot(60, True, b"p"),), 1),
+])  # fmt: skip
+def test_a_file_goes_when_a_longer_branch_can_be_brought_back_to_its_length(folder: Path, can_cut: bool, points: tuple[Snapshot, ...], files: int) -> None:
+    shelf = shelf_of(folder)
+    shelf.can_cut = can_cut
+    assert shelf.save(grown(60), lambda: False) and shelf.save(grown(100, points), lambda: False)
+    assert len(list(folder.glob("*.kv"))) == files
+
+
+def test_a_file_that_somebody_deleted_is_written_again(folder: Path) -> None:
+    shelf = shelf_of(folder, memory_bytes=10_000)
+    shelf.put(state(2), False)
+    shelf.save_memory(lambda: False)
+    assert shelf.on_disk(state(2).tokens, "")
+    forget_all(folder)
+    assert not shelf.on_disk(state(2).tokens, "") and shelf.holds(state(2).tokens, "")
+    shelf.save_memory(lambda: False)
+    assert shelf.on_disk(state(2).tokens, "") and len(list(folder.glob("*.kv"))) == 1
