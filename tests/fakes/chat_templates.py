@@ -64,4 +64,15 @@ ODD = """{% macro turn(role, text) %}<|im_start|>{{ role }}
 {% endfor %}{{ said.all }}<|im_start|>assistant
 """
 """Everything a template might do to what people wrote, and more."""
+PHI3 = """{% for m in messages %}{% if m.role == 'system' %}{{ '<|system|>\n' + m.content + '<|end|>\n' }}{% elif m.role == 'user' %}
+{{- '<|user|>\n' + m.content + '<|end|>\n' }}{% elif m.role == 'assistant' %}{{ '<|assistant|>\n' + m.content + '<|end|>\n' }}{% endif %}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"""
+"""Leaves out in silence what it has no role for."""
+DEEPSEEK = """{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}
+{%- set ns = namespace(system='', first=true) %}{%- for m in messages %}{%- if m['role'] == 'system' %}
+{%- if ns.first %}{% set ns.system = ns.system + m['content'] %}{% set ns.first = false %}{%- else %}{% set ns.system = ns.system + '\n\n' + m['content'] %}{%- endif %}
+{%- endif %}{%- endfor %}{{ bos_token }}{{ ns.system }}{%- for m in messages %}
+{%- if m['role'] == 'user' %}{{ '<｜User｜>' + m['content'] }}{%- elif m['role'] == 'assistant' %}{{ '<｜Assistant｜>' + m['content'] + '<｜end▁of▁sentence｜>' }}{%- endif %}
+{%- endfor %}{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}"""
+"""Gathers all system messages at the beginning."""
 ALL = {"chatml": CHATML, "gemma": GEMMA, "mistral": MISTRAL, "hermes": HERMES, "llama3": LLAMA3, "typed": TYPED, "odd": ODD}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -210,14 +210,17 @@ class Prompts:
     def _through(
         self, template: Template, messages: Messages, before: str, tools: Sequence[Mapping[str, Any]], extra: Mapping[str, object]
     ) -> tuple[Marked, list[str]]:
-        """Through the model's own template; where it refuses this conversation, once more in the simplest shape."""
+        """Through the model's own template; where it refuses this conversation, once more in the simplest shape.
+
+        The last way has tools in words: a strict template refuses an answer without its call, and a call that nobody answered.
+        """
         simplest = Abilities(
             system=False, late_system=False, any_order=False, assistant_first=False, typed_content=self.can.typed_content,
-            tool_calls=self.can.tool_calls, tool_results=self.can.tool_results, arguments_as_text=self.can.arguments_as_text,
+            tool_calls=self.can.tool_calls, tool_results=self.can.tool_results, short_ids=self.can.short_ids, arguments_as_text=self.can.arguments_as_text,
             generation_prompt=self.can.generation_prompt,
         )  # fmt: skip
         failure = TemplateFailed("")
-        for can in (self.can, simplest):
+        for can in (self.can, simplest, replace(simplest, tool_calls=False, tool_results=False)):
             kept, changed = fitted(messages, can, ends_in_reply=bool(before))
             try:
                 return self._ending(template, can, kept, before, tools, extra), changed

@@ -6,8 +6,10 @@ The names of what is tried are those that llama.cpp's own templates code looks f
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any
 
 from localstory.engines.text.foreign import Foreign
@@ -25,8 +27,8 @@ _PROBE_TOOL = {
         "parameters": {"type": "object", "properties": {_ARGUMENT: {"type": "string", "description": "d"}}, "required": [_ARGUMENT]},
     },
 }
-_CALL_ID = "qcallid9q"
-"""Nine letters and digits: Mistral's templates refuse others."""
+_CALL_ID, _LONG_ID = "qcallid9q", "call_qlongidq_0123456789"
+"""Nine letters and digits, since Mistral's templates refuse others; and one as OpenAI's interface gives them."""
 START_OF_CHAT = "[Start a new chat]"
 """What stands for the person's first turn where a conversation begins with the assistant and the template refuses that."""
 
@@ -47,6 +49,8 @@ class Abilities:
     tool_calls: bool = False
     """The assistant's earlier calls."""
     tool_results: bool = False
+    short_ids: bool = False
+    """It takes a call's id only as nine letters and digits."""
     arguments_as_text: bool = False
     """It puts a call's arguments out as they are, so they must be a text, not an object."""
     generation_prompt: str = ""
@@ -105,6 +109,10 @@ def abilities_of(template: Template) -> Abilities:
         {"role": "assistant", "content": "", **({"tool_calls": [made]} if tool_calls else {})},
         {"role": "tool", "content": _RESULT, "tool_call_id": _CALL_ID, "name": _TOOL},
     ]
+    long_answer: Messages = [
+        {"role": "assistant", "content": "", "tool_calls": [{**made, "id": _LONG_ID}]},
+        {"role": "tool", "content": _RESULT, "tool_call_id": _LONG_ID, "name": _TOOL},
+    ]
     with_result = probe.text(*asked, tools=[_PROBE_TOOL], more=answer) or probe.text(*asked, more=answer) or ""
     return Abilities(
         system=system,
@@ -115,6 +123,7 @@ def abilities_of(template: Template) -> Abilities:
         tools=_TOOL in (probe.text(*asked, tools=[_PROBE_TOOL]) or ""),
         tool_calls=tool_calls,
         tool_results=_RESULT in with_result,
+        short_ids=tool_calls and _RESULT in with_result and _RESULT not in (probe.text(*asked, tools=[_PROBE_TOOL], more=long_answer) or ""),
         arguments_as_text=arguments_as_text,
         generation_prompt=_missing_begin(probe, simple),
         thinking_switch=knows_thinking_switch(template.text),
@@ -139,7 +148,8 @@ def _missing_begin(probe: _Probe, with_begin: str) -> str:
     answered = probe.text(("user", _USER), ("assistant", _REPLY), begin=False)
     if without != with_begin or answered is None or not answered.startswith(with_begin) or _REPLY not in answered:
         return ""
-    return answered[len(with_begin) : answered.index(_REPLY)]
+    # A space before the reply (Llama 2, Mistral) is a part of its first word; alone it would be a token that the model never saw there.
+    return answered[len(with_begin) : answered.index(_REPLY)].rstrip(" ")
 
 
 # -- conversations made to fit ----------------------------------------------------------------------------------------------
@@ -153,17 +163,21 @@ def fitted(messages: Sequence[Mapping[str, Any]], can: Abilities, *, ends_in_rep
     if not (can.tool_calls and can.tool_results) and any(message.get("tool_calls") or message["role"] == "tool" for message in kept):
         kept = _tools_in_words(kept)
         changed.append("tool_messages_in_words")
+    elif can.short_ids and (renamed := _with_short_ids(kept)) != kept:
+        kept = renamed
+        changed.append("tool_ids_shortened")
+    at = next((number for number, message in enumerate(kept) if message["role"] != "system"), len(kept))
+    begins = kept[at]["role"] if at < len(kept) else "assistant" if last and (can.system or not kept) else "user"
+    if not can.assistant_first and begins == "assistant":
+        # Before the system message finds its turn: it belongs to the beginning, before the assistant's greeting.
+        kept.insert(at, {"role": "user", "content": START_OF_CHAT})
+        changed.append("turn_added_at_start")
     if not can.system and any(message["role"] == "system" for message in kept):
         kept = _system_in_turns(kept, keep_first=False)
         changed.append("system_in_first_turn")
     elif not can.late_system and any(message["role"] == "system" for message in kept[1:]):
         kept = _system_in_turns(kept, keep_first=True)
         changed.append("late_system_in_turn")
-    spoken = next((message["role"] for message in kept + last if message["role"] != "system"), "user")
-    if not can.assistant_first and spoken == "assistant":
-        at = next((number for number, message in enumerate(kept) if message["role"] != "system"), len(kept))
-        kept.insert(at, {"role": "user", "content": START_OF_CHAT})
-        changed.append("turn_added_at_start")
     if not can.any_order:
         merged = _merged(kept)
         if len(merged) < len(kept):
@@ -188,6 +202,35 @@ def _system_in_turns(messages: Messages, *, keep_first: bool) -> Messages:
         else:
             made.append(message)
     return made + ([{"role": "user", "content": "\n\n".join(waiting)}] if waiting else [])
+
+
+def _with_short_ids(messages: Messages) -> Messages:
+    """The same calls and answers under ids of nine letters and digits. The same id becomes the same each time, so that the cache still fits.
+
+    An answer without an id belongs to the first call that has none yet.
+    """
+    made: Messages = []
+    waiting: list[str] = []
+    for number, message in enumerate(messages):
+        if message.get("tool_calls"):
+            calls = [{**call, "id": _short_id(str(call.get("id") or f"{number}.{at}"))} for at, call in enumerate(message["tool_calls"])]
+            waiting += [call["id"] for call in calls]
+            message = {**message, "tool_calls": calls}
+        elif message["role"] == "tool":
+            given = str(message.get("tool_call_id") or "")
+            short = _short_id(given) if given else next(iter(waiting), _short_id(str(number)))
+            if short in waiting:
+                waiting.remove(short)
+            message = {**message, "tool_call_id": short}
+        made.append(message)
+    return made
+
+
+def _short_id(given: str) -> str:
+    if len(given) == len(_CALL_ID) and given.isascii() and given.isalnum():
+        return given
+    value, letters = int.from_bytes(sha256(given.encode("utf-8", "replace")).digest()), string.ascii_letters + string.digits
+    return "".join(letters[value // len(letters) ** at % len(letters)] for at in range(len(_CALL_ID)))
 
 
 def _merged(messages: Messages) -> Messages:
