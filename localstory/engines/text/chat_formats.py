@@ -31,6 +31,8 @@ class ChatFormat:
     stops: tuple[str, ...] = ()
     """Texts at which the reply ends, where no control token ends it."""
     eos_after_reply: bool = False
+    sentencepiece: bool | None = None
+    """Only for vocabularies that put a space before a text (SentencePiece), or only for the others; None for both."""
 
 
 def _even(
@@ -64,12 +66,16 @@ FORMATS: tuple[ChatFormat, ...] = (
     ChatFormat(
         "gemma", ("<start_of_turn>user\n", "<end_of_turn>\n"), ("<start_of_turn>model\n", "<end_of_turn>\n"), tokens=("<start_of_turn>", "<end_of_turn>")
     ),
+    # Mistral's spaces are those of SentencePiece; since NeMo and Small 3 the vocabulary is Tekken and there are none.
+    ChatFormat("mistral_v7_tekken", ("[INST]", "[/INST]"), ("", ""), ("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
+        tokens=("[INST]", "[/INST]", "[SYSTEM_PROMPT]"), eos_after_reply=True, sentencepiece=False),
+    ChatFormat("mistral_v3_tekken", ("[INST]", "[/INST]"), ("", ""), tokens=("[INST]", "[/INST]"), eos_after_reply=True, sentencepiece=False),
     ChatFormat("mistral_v7", ("[INST] ", "[/INST]"), (" ", ""), ("[SYSTEM_PROMPT] ", "[/SYSTEM_PROMPT]"), tokens=("[INST]", "[/INST]", "[SYSTEM_PROMPT]"),
         eos_after_reply=True),
     ChatFormat("mistral_v3", ("[INST] ", "[/INST]"), (" ", ""), tokens=("[INST]", "[/INST]"), eos_after_reply=True),
     ChatFormat(
         "deepseek3",
-        ("<｜User｜>", ""), ("<｜Assistant｜>", "<｜end▁of▁sentence｜>"), ("", "\n\n"),
+        ("<｜User｜>", ""), ("<｜Assistant｜>", "<｜end▁of▁sentence｜>"), ("", ""),
         tokens=("<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
     ),
     _even(
@@ -79,13 +85,17 @@ FORMATS: tuple[ChatFormat, ...] = (
     _even("granite", "<|start_of_role|>*<|end_of_role|>", "<|end_of_text|>\n",
         tokens=("<|start_of_role|>", "<|end_of_role|>"),
     ),
-    _even("harmony", "<|start|>*<|message|>", "<|end|>", tokens=("<|start|>", "<|message|>", "<|end|>")),
+    # gpt-oss: what a person sets stands in the developer's message; a reply begins in the channel that people see.
+    ChatFormat("harmony", ("<|start|>user<|message|>", "<|end|>"), ("<|start|>assistant<|channel|>final<|message|>", "<|end|>"),
+        ("<|start|>developer<|message|># Instructions\n\n", "<|end|>"), tokens=("<|start|>", "<|message|>", "<|end|>", "<|channel|>")),
     _even("glm4", "<|*|>\n", "", begin="[gMASK]<sop>", tokens=("[gMASK]", "<|user|>", "<|assistant|>"), stops=("<|user|>",)),
     _even("phi3", "<|*|>\n", "<|end|>\n", tokens=("<|user|>", "<|assistant|>", "<|end|>")),
-    _even("exaone", "[|*|]", "[|endofturn|]\n", tokens=("[|endofturn|]",)),
+    _even("exaone4", "[|*|]\n", "[|endofturn|]\n", tokens=("[|endofturn|]",), architectures=("exaone4",)),
+    ChatFormat("exaone", ("[|user|]", "\n"), ("[|assistant|]", "[|endofturn|]\n"), ("[|system|]", "[|endofturn|]\n"), tokens=("[|endofturn|]",)),
     ChatFormat("openchat", ("GPT4 Correct User: ", "<|end_of_turn|>"), ("GPT4 Correct Assistant: ", "<|end_of_turn|>"), tokens=("<|end_of_turn|>",)),
-    _even("falcon3", "<|*|>\n", "\n", tokens=("<|user|>", "<|assistant|>"), stops=("<|user|>",)),
-    _even("zephyr", "<|*|>\n", "<|endoftext|>\n", tokens=("<|user|>", "<|endoftext|>"), architectures=("stablelm",)),
+    _even("zephyr", "<|*|>\n", "<|endoftext|>\n", tokens=("<|endoftext|>",), architectures=("stablelm",)),
+    ChatFormat("falcon3", ("<|user|>\n", "\n"), ("<|assistant|>\n", "<|endoftext|>\n"), ("<|system|>\n", "\n"), tokens=("<|user|>", "<|assistant|>"),
+        stops=("<|user|>",)),
     ChatFormat("deepseek", ("User: ", "\n\n"), ("Assistant: ", ""), ("", "\n\n"), architectures=("deepseek", "deepseek2"), stops=("User:",),
         eos_after_reply=True),
     # Llama 2 and the first Mistral spell their marks with letters; Mixtral says "llama" too.
@@ -99,10 +109,11 @@ FORMATS: tuple[ChatFormat, ...] = (
 BY_NAME = {one.name: one for one in FORMATS}
 
 
-def format_for(architecture: str, has_token: Callable[[str], bool]) -> ChatFormat:
-    """The first format whose control tokens are all there, and whose architecture fits."""
+def format_for(architecture: str, has_token: Callable[[str], bool], *, sentencepiece: bool = False) -> ChatFormat:
+    """The first format whose control tokens are all there, and whose architecture and kind of vocabulary fit."""
     for one in FORMATS:
-        if all(map(has_token, one.tokens)) and (not one.architectures or architecture in one.architectures):
+        fits = (not one.architectures or architecture in one.architectures) and one.sentencepiece in (None, sentencepiece)
+        if fits and all(map(has_token, one.tokens)):
             return one
     return FORMATS[-1]
 

@@ -82,7 +82,7 @@ class Prompts:
     @cached_property
     def fallback(self) -> ChatFormat:
         """How this architecture is spoken to without a template."""
-        return format_for(self._loaded.meta("general.architecture"), self.special.is_one)
+        return format_for(self._loaded.meta("general.architecture"), self.special.is_one, sentencepiece=self.special.adds_space)
 
     def use_template(self, template: str | None) -> None:
         """Chats go through `template`, or through a known format when it is missing or of no use.

@@ -65,8 +65,9 @@ class SpecialTokens:
             lengths[:] = sorted(set(lengths), reverse=True)
         self._begins = re.compile("[" + "".join(map(re.escape, sorted(self._lengths))) + "]") if self._lengths else None
         first = tokenise("a")
-        self._adds_space = bool(first) and b"".join(map(piece, first)).startswith(b" ")
-        self._anchor = tokenise("\n") if self._adds_space else []
+        self.adds_space = bool(first) and b"".join(map(piece, first)).startswith(b" ")
+        """Whether the tokeniser puts a space before every text (SentencePiece)."""
+        self._anchor = tokenise("\n") if self.adds_space else []
 
     @property
     def texts(self) -> dict[str, int]:
@@ -138,7 +139,7 @@ class SpecialTokens:
         """The tokens of a piece of a run. SentencePiece puts a space before every text it is given: an anchor takes it."""
         if not text:
             return []
-        if is_first or not self._adds_space:
+        if is_first or not self.adds_space:
             return self._tokenise(text)
         tokens = self._tokenise("\n" + text)
         return tokens[len(self._anchor) :] if tokens[: len(self._anchor)] == self._anchor else self._tokenise(text)
