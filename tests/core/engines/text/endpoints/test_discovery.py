@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -104,6 +106,21 @@ async def test_closed_ports_cost_nothing(net: Net) -> None:
     assert time.monotonic() - began < 0.5
     with pytest.raises(NoConnection):
         await identify(net, f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue of connections refuses them at once")
+async def test_a_port_that_lets_nobody_in_is_not_waited_for(net: Net) -> None:
+    """A program that hangs takes no connections; when its queue is full, the next one gets no answer at all."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as stuck, contextlib.ExitStack() as open_ones, OllamaServer() as ollama:
+        address = stuck.getsockname()
+        for _number in range(4):
+            one = open_ones.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(address)
+        begun = time.monotonic()
+        found = await find_servers(net, {address[1]: "", ollama.port: ""})
+        assert [server.kind for server in found] == ["ollama"]
+        assert time.monotonic() - begun < 3
 
 
 async def test_offline_only_this_computer_is_asked() -> None:
