@@ -13,7 +13,8 @@ from localstory.engines.text.template import Marked
 BYTE = 32
 SPECIAL = [
     ("<unk>", UNKNOWN), ("<s>", CONTROL), ("<|im_end|>", CONTROL | RSTRIP), ("<mask>", CONTROL | LSTRIP), ("<tool>", USER_DEFINED),
-    ("<tool>x", USER_DEFINED), ("<tool>y", CONTROL), ("<b>", USER_DEFINED), ("<badge>", USER_DEFINED), ("<b>role", USER_DEFINED), ("  ", USER_DEFINED), ("<0x0A>", BYTE),
+    ("<tool>x", USER_DEFINED), ("<tool>y", CONTROL), ("<b>", USER_DEFINED), ("<badge>", USER_DEFINED), ("<b>role", USER_DEFINED),
+    ("  ", USER_DEFINED), ("<0x0A>", BYTE),
     ("<merged>", CONTROL), ("§", CONTROL), ("<s>", CONTROL), ("[INST]", CONTROL), ("]end", CONTROL), ("^go", CONTROL), ("-dash", CONTROL),
     ("\\esc", CONTROL), ("<dragon 🐉>", CONTROL), ("<END>", CONTROL), ("", CONTROL),
 ]  # fmt: skip
