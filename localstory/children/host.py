@@ -107,7 +107,8 @@ class Child:
         self.worker = worker
         self.library = library
         self.facts: dict[str, Any] = {}
-        self._about = about
+        self.about = about
+        """The file it works on now; may be changed between two works, `check` then looks at another file first."""
         self._jobs_folder = jobs_folder
         self._closing_seconds = CLOSING_SECONDS if saves else CANCEL_SECONDS
         self._ids = itertools.count(1)
@@ -136,13 +137,18 @@ class Child:
         """The last lines the child printed."""
         return list(self._stderr)
 
+    @staticmethod
+    def check(about: str) -> None:
+        """Raise Quarantined if this made children crash twice within two minutes."""
+        crashes.check(about)
+
     async def start(self) -> dict[str, Any]:
         """Start the process and wait for its `ready`; returns its facts. Starting a running child does nothing."""
         async with self._starting:
             if self.is_running:
                 return self.facts
-            if self._about:
-                crashes.check(self._about)
+            if self.about:
+                self.check(self.about)
             self._remove_folder()  # of a predecessor that died
             self._folder = Path(tempfile.mkdtemp(prefix=f"{self.worker}-", dir=self._jobs_folder))
             self._death, self._closing = None, False
@@ -309,8 +315,8 @@ class Child:
             async with asyncio.timeout(0.5):
                 await self._tasks[1]
         if not self._closing:
-            if self._about:
-                crashes.died(self._about)
+            if self.about:
+                crashes.died(self.about)
             system.end_group(process.pid)
         self._fail(ChildDied(self.worker, code, self.stderr))
         if process.stdin is not None:

@@ -24,7 +24,7 @@ _CACHE = re.compile(r"llama_kv_cache\w*: size\s*=\s*(\d+(?:\.\d+)?) MiB\s*\(\s*(
 _STATE = re.compile(r"llama_memory_recurrent: size\s*=\s*(\d+(?:\.\d+)?) MiB\s*\(\s*(\d+) cells")
 _CACHE_LAYER = re.compile(r"llama_kv_cache\w*: layer\s+(\d+):.*\bdev = (\S+)")
 _OFFLOADED = re.compile(r"offloaded (\d+)/(\d+) layers")
-_FLASH = re.compile(r"Flash Attention (enabled|not supported)|flash_attn\s*= (enabled|disabled|auto|0|1)\b")
+_FLASH = re.compile(r"Flash Attention (?:was auto, set to )?(enabled|disabled|not supported)|flash_attn\s*= (enabled|disabled|auto|0|1)\b")
 _NEW_MODEL = re.compile(r"load_tensors: loading model tensors|llama_model_loader: loaded meta data")
 _NEW_CONTEXT = re.compile(r"llama_context: constructing|llama_new_context_with_model: n_ctx |llama_init_from_model: n_ctx ")
 

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import llama_cpp.llama_cpp as L
 
+from localstory.children.worker import Refused
 from localstory.engines.text.kv_cache import KvCache
 from localstory.engines.text.loaded import LoadedModel
 from localstory.engines.text.speculation import Lookup, Pace
@@ -30,7 +31,7 @@ class Drafter(Protocol):
     """A draft model."""
 
     def guess(self, tokens: list[int], most: int) -> list[int]:
-        """At most `most` tokens that may follow `tokens`."""
+        """At most `most` tokens that may follow `tokens`. Raises Refused when it can't go on: the reply does, without it."""
 
 
 class Ahead:
@@ -57,6 +58,7 @@ class Ahead:
         self._told = self._tried = 0
         self._lookup = Lookup(prompt) if lookup else None
         self._drafter = drafter
+        self._draft_trouble: str | None = None
         self._pace = Pace(timed=timed)
         self._may_guess = loaded.can_go_back and loaded.outputs > 1 and not loaded.one_by_one
         self._guessed = self._may_guess and (lookup or drafter is not None)
@@ -126,8 +128,13 @@ class Ahead:
         if self._drafter is not None:
             length = self._pace.length(DRAFT_MODEL, most)
             if length:
+                try:
+                    found = self._drafter.guess(self._text, length)
+                except (Refused, MemoryError) as trouble:
+                    self._drafter, self._draft_trouble = None, str(trouble) or "out of memory"
+                    return []
                 self._kind = DRAFT_MODEL
-                return self._drafter.guess(self._text, length)
+                return found
         return []
 
     def end(self) -> None:
@@ -137,14 +144,18 @@ class Ahead:
 
     def notices(self) -> list[tuple[str, dict[str, str]]]:
         """What the person should know; see `conversation.warnings_of`."""
-        return [("no_guesses", {})] if self._asked and self._loaded.one_by_one else []
+        told: list[tuple[str, dict[str, str]]] = [("no_guesses", {})] if self._asked and self._loaded.one_by_one else []
+        if self._draft_trouble is not None:
+            told.append(("draft_failed", {}))
+        return told
 
     def facts(self) -> dict[str, object]:
         """For `Reply.made_with`: how tokens were guessed, how many, and how many were right."""
-        kinds = (["lookup"] if self._lookup is not None else []) + (["draft_model"] if self._drafter is not None else [])
+        kinds = (["lookup"] if self._lookup is not None else []) + (["draft_model"] if self._drafter is not None or self._draft_trouble is not None else [])
         used = kinds if self._guessed else []
-        return {
+        facts: dict[str, object] = {
             "speculation": "+".join(used) or "off",
             "drafted": sum(self.drafted.values()),
             "accepted": sum(self.accepted.values()),
         }
+        return facts if self._draft_trouble is None else facts | {"draft_trouble": self._draft_trouble}

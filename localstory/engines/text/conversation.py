@@ -111,6 +111,7 @@ def calls_in(result: dict[str, Any]) -> tuple[ToolCall, ...]:
 
 
 _NOTICES = {
+    "draft_failed": mark("The draft model failed, so the rest of this reply was written without it."),
     "no_guesses": mark("Next words are not guessed without flash attention: the text must not depend on it."),
     "no_template": mark("This model brings no chat template: it is spoken to in the format “{format}”."),
     "template_failed": mark("The model's own chat template can't be used ({reason}): it is spoken to in the format “{format}”."),

@@ -28,11 +28,11 @@ class DraftModel:
         """`args` as for the writer's own load. Raises as LoadedModel, and Refused("other_vocabulary")."""
         self.model = LoadedModel(args, job)
         self.model.job = None
+        if not self.model.can_go_back or not _same_vocabulary(self.model, writer):
+            self.model.free()
+            raise Refused("other_vocabulary", path=str(args["path"]))
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._tokens: list[int] = []
-        if not self.model.can_go_back or not _same_vocabulary(self.model, writer):
-            self.free()
-            raise Refused("other_vocabulary", path=str(args["path"]))
 
     def free(self) -> None:
         """Give the memory back. Once."""

@@ -29,7 +29,7 @@ class Generation:
     def __init__(self, loaded: LoadedModel, cache: KvCache, drafter: Drafter | None = None) -> None:
         self._loaded = loaded
         self._cache = cache
-        self._drafter = drafter
+        self.drafter = drafter
         self._samplers = Samplers(L, loaded.vocab, loaded.n_ctx)
         self._folded: list[str] | None = None  # every token's text, once phrases were banned
         self._notices: list[tuple[str, dict[str, str]]] = []  # of the grammar of the reply that is being written
@@ -91,7 +91,7 @@ class Generation:
         def evaluate(tokens: list[int]) -> None:
             self._cache.evaluate(tokens, job, exact=steady)
 
-        drafter = self._drafter if guesses else None
+        drafter = self.drafter if guesses else None
         return Ahead(self._loaded, self._cache, prompt, evaluate, lookup=guesses, drafter=drafter, timed=not steady, asked=bool(asked))
 
     def _generate(

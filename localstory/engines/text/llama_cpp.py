@@ -33,10 +33,10 @@ from localstory.engines.base import (
 from localstory.engines.text.conversation import calls_in, message_args, tool_args, warnings_of
 from localstory.engines.text.embeddings import check_texts, unpacked
 from localstory.engines.text.kv_home import KvHome, memory_alone
-from localstory.engines.text.llama_errors import check_request, error_of, failure_words
+from localstory.engines.text.llama_errors import DraftRefused, check_request, draft_error_of, error_of, failure_words
 from localstory.engines.text.load_settings import EngineSettings, check_settings
 from localstory.engines.text.lora import lora_args
-from localstory.errors import CannotContinue, FileTrouble
+from localstory.errors import BadRequest, CannotContinue, FileTrouble
 from localstory.events import Progress
 from localstory.fit.context_params import BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ContextParams, LoadSettings, context_params
 from localstory.fit.engine_log import memory_need, read_log
@@ -253,11 +253,19 @@ class LlamaCppEngine:
     def _threads(self) -> int:
         return self._chosen.threads or worker_threads()
 
+    def _about(self, *files: Path) -> str:
+        """For whose sake a child may crash. A pack's crashes are its own: they must not quarantine the file for the portable build."""
+        names = " + ".join(str(file) for file in files)
+        return names if self._pack is None else f"{names} [{self._pack.name}]"
+
     def _new_child(self) -> Child:
         pack = self._pack
-        # A pack's crashes are its own: they must not quarantine the file for the portable build.
-        about = str(self._path) if pack is None else f"{self._path} [{pack.name}]"
-        return Child("text", about=about, library=pack.folder if pack is not None else None, saves=self._kept is not None and self._kept.disk_bytes != 0)
+        return Child(
+            "text",
+            about=self._about(self._path),
+            library=pack.folder if pack is not None else None,
+            saves=self._kept is not None and self._kept.disk_bytes != 0,
+        )
 
     def _chosen_pack(self) -> packs.Pack | None:
         """The pack to run on now; None for the portable build, also where the chosen pack can't (`pack_trouble` says why)."""
@@ -287,8 +295,8 @@ class LlamaCppEngine:
                     async for progress in loading:
                         yield progress
                 return
-            except FileTrouble:
-                raise  # the model's file is the same for every build
+            except (FileTrouble, BadRequest, DraftRefused):
+                raise  # the files and the person's wishes are the same for every build
             except CannotContinue as trouble:
                 log.warning("the engine pack %s is not used: %s", pack.name, trouble)
                 self._failed_pack = pack
@@ -316,25 +324,46 @@ class LlamaCppEngine:
             "threads": self._threads,
             "kv": await asyncio.to_thread(self._kept.load_args) if self._kept is not None else memory_alone(),
             "model": model_args(self._placement, self._header.whole(f"{self._header.architecture}.block_count") or 0),
-            "draft": await self._draft_args(),
         }
+        draft = self._chosen.draft_model
+        draft_args = await self._draft_args(draft) if draft is not None else {}
+        self._child.about = self._about(self._path)
         await self._child.start()
+        result: dict[str, Any] = {}
         try:
             async with contextlib.aclosing(self._child.load(args)) as messages:
                 async for message in messages:
                     if message["type"] == "progress":
                         yield _progress(message)
                     elif message["type"] == "done":
-                        self._loaded, self._loaded_pid = message["result"], self._child.pid
-                        self._tell_load(message["result"])
+                        result = message["result"]
         except WorkFailed as failure:
             raise self._error(failure) from failure
+        pid = self._child.pid
+        if draft is not None:
+            async with contextlib.aclosing(self._load_draft(draft, draft_args)) as loading:
+                async for progress in loading:
+                    yield progress
+        self._loaded, self._loaded_pid = result, pid
+        self._tell_load(result)
 
-    async def _draft_args(self) -> dict[str, Any] | None:
-        """What the child needs to load the draft model beside; None without one. Raises as `check_file`."""
-        path = self._chosen.draft_model
-        if path is None:
-            return None
+    async def _load_draft(self, path: Path, args: dict[str, Any]) -> Stream[Progress]:
+        """Load the draft model beside the model. What goes wrong is about its file, a crash too."""
+        self._child.about = self._about(path)
+        try:
+            async with contextlib.aclosing(self._child.run("draft", args)) as messages:
+                async for message in messages:
+                    if message["type"] == "progress":
+                        yield _progress(message)
+        except WorkFailed as failure:
+            raise draft_error_of(failure, path, self._title, self._settings.context_length or DEFAULT_CONTEXT_LENGTH) from failure
+        # From now on nobody can tell which of the two made it crash: then the pair is set aside, and not the model by itself.
+        self._child.about = self._about(self._path, path)
+
+    async def _draft_args(self, path: Path) -> dict[str, Any]:
+        """What the child needs to load the draft model beside. Raises as `check_file`, and Quarantined."""
+        self._child.check(self._about(path))
+        self._child.check(self._about(self._path, path))
         header = await asyncio.to_thread(check_file, path)
         settings = LoadSettings(self._settings.context_length, flash_attention=self._settings.flash_attention, sequences=1)
         return {

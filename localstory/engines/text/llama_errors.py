@@ -29,6 +29,20 @@ class ModelRefused(CannotContinue):
         )
 
 
+class DraftRefused(ModelRefused):
+    """The engine will not load the draft model. The model itself is not to blame."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        CannotContinue.__init__(
+            self,
+            title=mark("The engine could not load the draft model"),
+            detail=mark("{path}: {reason}"),
+            hint=mark("Download the file again, choose another draft model, or none."),
+            path=path,
+            reason=reason,
+        )
+
+
 class NotEnoughMemory(CannotContinue):
     """Not enough memory for the context."""
 
@@ -39,6 +53,19 @@ class NotEnoughMemory(CannotContinue):
             title=mark("Not enough memory for this model"),
             detail=mark("The engine could not reserve memory for a context length of {context_length} tokens."),
             hint=mark("Choose a shorter context length or a smaller model, or close other programs."),
+            context_length=context_length,
+        )
+
+
+class NoMemoryForDraft(NotEnoughMemory):
+    """Enough for the model, not for its draft model beside it."""
+
+    def __init__(self, context_length: int) -> None:
+        CannotContinue.__init__(
+            self,
+            title=mark("Not enough memory for the draft model"),
+            detail=mark("The engine could not reserve memory for a context length of {context_length} tokens."),
+            hint=mark("Choose a shorter context length, a smaller draft model, or none."),
             context_length=context_length,
         )
 
@@ -141,6 +168,17 @@ def error_of(failure: WorkFailed, path: Path, title: str, context_length: int) -
             return FileTrouble(title=mark("The model's file can't be read"), detail=mark("{path}: {reason}"), path=str(path), reason=values.get("reason", ""))
         case _:
             return failure
+
+
+def draft_error_of(failure: WorkFailed, path: Path, title: str, context_length: int) -> CannotContinue:
+    """What a refusal of the draft model in `path` means to the person."""
+    match failure.reason:
+        case "load_failed":
+            return DraftRefused(str(path), str(failure.reason_values.get("reason", "")))
+        case "no_context" | "out_of_memory":
+            return NoMemoryForDraft(context_length)
+        case _:
+            return error_of(failure, path, title, context_length)
 
 
 def failure_words(trouble: CannotContinue) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +25,11 @@ from localstory.engines.text.embedder import Embedder
 from localstory.engines.text.generation import Generation
 from localstory.engines.text.kv_cache import KvCache
 from localstory.engines.text.kv_shelf import Shelf, deciding_settings, file_fingerprint, identity_of
-from localstory.engines.text.loaded import LoadedModel, load_log, start_engine
+from localstory.engines.text.loaded import LoadedModel, start_engine
 from localstory.engines.text.prompt_tokens import Prompts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ready:
     """A loaded model and what works with it."""
 
@@ -39,6 +40,7 @@ class _Ready:
     embedder: Embedder
     adapters: Adapters
     drafter: DraftModel | None = None
+    """Comes after the rest, by a request of its own: what goes wrong then is about its file."""
 
     def free(self) -> None:
         if self.drafter is not None:
@@ -63,7 +65,7 @@ class LlamaWorker:
     def run(self, op: str, args: dict[str, Any], job: Job) -> dict[str, object]:
         if op == "load":
             return self._load(args, job)
-        if op not in ("reply", "count", "embed"):
+        if op not in ("reply", "count", "embed", "draft"):
             raise Refused("unknown_op", op=op)
         ready = self.ready
         ready.model.job = job
@@ -73,6 +75,8 @@ class LlamaWorker:
             match op:
                 case "reply":
                     return self._reply(ready, args, job)
+                case "draft":
+                    return self._load_draft(ready, args, job)
                 case "embed":
                     return ready.embedder.embed([str(text) for text in args["texts"]], job)
             return self._count(ready, args)
@@ -90,24 +94,25 @@ class LlamaWorker:
 
     def _load(self, args: dict[str, Any], job: Job) -> dict[str, object]:
         self.free()
-        model = LoadedModel(args, job)
-        model.job = None
-        kept = args.get("kv") or {}
-        identity = ""
-        if kept.get("folder"):
-            engine = f"{version('llama-cpp-python')} {L.__file__} {L.llama_print_system_info().decode('utf-8', 'replace')}"
-            identity = identity_of(file_fingerprint(Path(str(args["path"]))), engine, deciding_settings(args))
-        cache = KvCache(model, Shelf(kept, identity))
-        drafter = None
-        try:
-            if args.get("draft"):
-                drafter = DraftModel(args["draft"], job, model)
+        with ExitStack() as taken:  # whatever fails, nothing of a load that failed stays
+            model = LoadedModel(args, job)
+            taken.callback(model.free)
+            model.job = None
+            kept = args.get("kv") or {}
+            identity = ""
+            if kept.get("folder"):
+                engine = f"{version('llama-cpp-python')} {L.__file__} {L.llama_print_system_info().decode('utf-8', 'replace')}"
+                settings = deciding_settings(args) | {"flash_attention": model.flash}
+                identity = identity_of(file_fingerprint(Path(str(args["path"]))), engine, settings)
+            cache = KvCache(model, Shelf(kept, identity))
+            taken.callback(cache.free)
             prompts = Prompts(model, args.get("template"))
-        except BaseException:
-            cache.free()
-            model.free()
-            raise
-        self._ready = _Ready(model, prompts, cache, Generation(model, cache, drafter), Embedder(model), Adapters(model), drafter)
+            adapters = Adapters(model)
+            taken.callback(adapters.free)
+            generation = Generation(model, cache)
+            taken.callback(generation.free)
+            self._ready = _Ready(model, prompts, cache, generation, Embedder(model), adapters)
+            taken.pop_all()
         return {
             "context_length": model.n_ctx,
             "trained_context_length": model.trained_context,
@@ -116,8 +121,17 @@ class LlamaWorker:
             "has_template": model.template is not None,
             "thinking_switch": self._ready.prompts.can.thinking_switch,
             "template": self._ready.prompts.facts(),
-            "log": "".join(load_log)[-100_000:],
+            "log": model.log[-100_000:],
         }
+
+    def _load_draft(self, ready: _Ready, args: dict[str, Any], job: Job) -> dict[str, object]:
+        """A draft model beside the one that is loaded, which stays as it is when this one is refused."""
+        if ready.drafter is not None:
+            ready.generation.drafter = None
+            ready.drafter.free()
+            ready.drafter = None
+        ready.drafter = ready.generation.drafter = DraftModel(args, job, ready.model)
+        return {"load_s": ready.drafter.model.load_s}
 
     def free(self) -> None:
         """Give the model's memory back. Freeing twice is harmless."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from localstory.children.worker import Job, Refused
 from localstory.fit.context_params import BATCH_TOKENS
+from localstory.fit.engine_log import read_log
 from localstory.fit.llama_params import NoSuchDevice, set_context_params, set_model_params
 
 engine_log: deque[str] = deque(maxlen=50)
@@ -43,7 +44,8 @@ def start_engine() -> None:
 def last_error() -> str:
     """The most telling line the engine logged."""
     for line in reversed(engine_log):
-        if "error" in line.lower() or "fail" in line.lower():
+        # The very last one only says that it failed; why stands before it ("error loading model: missing tensor …").
+        if ("error" in line.lower() or "fail" in line.lower()) and not line.endswith("failed to load model"):
             return line[:300]
     return engine_log[-1][:300] if engine_log else ""
 
@@ -112,8 +114,10 @@ class LoadedModel:
         self.outputs = int(args["context"]["n_outputs_max"])
         """How many tokens of one batch may have logits."""
         self.memory = L.llama_get_memory(self.context)
-        self.flash = args["context"]["flash_attn"] != "off"
-        """Whether flash attention may be used: then logits depend a little on how tokens were split into batches."""
+        self.log = "".join(load_log)
+        """What the engine said while this was loaded; another model's load does not touch it."""
+        self.flash = _flash_attention(self.log, str(args["context"]["flash_attn"]))
+        """Whether flash attention is used, as the engine decided: then logits depend a little on how tokens were split into batches."""
         self.one_by_one = args["context"]["flash_attn"] == "off"
         """Whether every token of a reply is evaluated alone: without flash attention by choice, the text must always be the same."""
         self.can_go_back = bool(self.memory) and not (L.llama_model_is_recurrent(self.model) or L.llama_model_is_hybrid(self.model))
@@ -183,3 +187,9 @@ class LoadedModel:
     def logits(self, index: int = -1) -> npt.NDArray[np.float32]:
         """A view, shape (n_vocab,): the logits of the last evaluation's output `index`, until the next evaluation."""
         return np.ctypeslib.as_array(L.llama_get_logits_ith(self.context, index), (self.n_vocab,))
+
+
+def _flash_attention(log: str, wanted: str) -> bool:
+    """What the engine made of "auto", "on" or "off", from its log of the load; the wish itself where it says nothing."""
+    said = read_log(log.splitlines()).flash_attention
+    return wanted != "off" if said is None else said
