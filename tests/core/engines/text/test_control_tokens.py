@@ -11,9 +11,16 @@ from typing import Any
 
 import llama_cpp.llama_cpp as L
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from localstory.chats.summarising import request_for
+from localstory.context.fit import fit_into
+from localstory.context.items import Item, Kind, Policy, WhenFull, Window
+from localstory.context.items import Template as TemplateCost
+from localstory.context.summaries import Checkpoint, fingerprint_of
+from localstory.engines.base import Message
+from localstory.engines.text.conversation import message_args
 from localstory.engines.text.foreign import WRITTEN
 from localstory.engines.text.loaded import LoadedModel, start_engine
 from localstory.engines.text.prompt_tokens import Prompts
@@ -147,6 +154,45 @@ def test_the_control_tokens_are_those_of_the_skeleton(known: Known, template: st
         assert control_tokens(known, request_with(words, prefill=prefill, tools=tools)) == expected
 
     check()
+
+
+AROUND: tuple[Kind, ...] = ("system", "persona", "memory", "lore", "document", "authors_note")
+
+
+def as_chats_send_it(words: list[str], *, room: int, when_full: WhenFull, strict: bool) -> list[tuple[Message, ...]]:
+    """Every kind of text that chats and stories put into a context, a summary in its place, and what the next summary is asked with."""
+    around = [Item(kind, word, position=("top", "bottom", 1)[number % 3], trim="end") for number, (kind, word) in enumerate(zip(AROUND, words, strict=False))]
+    said = [Item("history", word, role=("user", "assistant")[number % 2], id=str(number)) for number, word in enumerate([*words, *words[:4]])]
+    covered = said[:4]
+    summary = Checkpoint(words[9], tuple(item.id for item in covered), fingerprint_of(covered))
+    items = [*around, *said, Item("draft", words[8] or "end", role="user", id="draft")]
+    made = fit_into(
+        items, Window(room), Policy(when_full, summarise_at=0.1), lambda text: len(text) // 3 + 1, TemplateCost(4, 4, strict=strict), checkpoints=[summary]
+    )
+    sent = [made.messages] if made.messages else []
+    if made.summary_due is not None:
+        sent.append(request_for(made.summary_due, words[0], {}, room).messages)
+    return sent
+
+
+@pytest.mark.parametrize("template", ["chatml", "gemma", "mistral", "llama3", ""], ids=str)
+def test_persona_lore_documents_and_summaries_have_none_as_chats_send_them(known: Known, template: str) -> None:
+    known.prompts.use_template(chat_templates.ALL[template] if template else None)
+    kinds_sent: set[int] = set()
+
+    @settings(max_examples=max(6, CASES // 4), deadline=None)
+    @given(words=conversation(known.texts), room=st.sampled_from([100, 300, 10_000]), when_full=st.sampled_from(["drop_oldest", "summarise"]))
+    @example(words=[text * 2 for text in (known.texts * 10)[:10]], room=10_000, when_full="drop_oldest")
+    @example(words=[text * 2 for text in (known.texts * 10)[-10:]], room=300, when_full="summarise")
+    def check(words: list[str], room: int, when_full: WhenFull) -> None:
+        for messages in as_chats_send_it(words, room=room, when_full=when_full, strict=template in ("gemma", "mistral")):
+            kinds_sent.add(len(messages))
+            plainly = [{"role": one.role, "content": "k" if one.text.strip() else ""} for one in messages]
+            expected = control_tokens(known, {"messages": plainly})
+            assert control_tokens(known, {"messages": message_args(messages)}) == expected
+
+    check()
+    assert len(kinds_sent) > 1  # not all refused
 
 
 def test_formats_of_our_own_keep_to_it_too(known: Known) -> None:
