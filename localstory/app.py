@@ -47,6 +47,7 @@ from localstory.settings import Settings, read_settings, write_settings
 if TYPE_CHECKING:
     from localstory.engines.text.endpoint import ServerModel
     from localstory.engines.text.llama_cpp import Measured
+    from localstory.models.recommend import Candidate
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,13 @@ class App:
         Raises NoSuchPack, PackRefused: then the portable build will."""
         pack = chosen_pack(self.home.engines, self.settings, model)
         return EngineBuild(pack.name, pack.folder, pack.system_info) if pack is not None else PORTABLE
+
+    def build_for(self, candidate: Candidate) -> EngineBuild:
+        """What the fit check speaks for: the build that will run this file; the portable one where the chosen pack can't."""
+        try:
+            return self.engine_build(Path(candidate.source) if candidate.on_disk else None)
+        except CannotContinue:
+            return PORTABLE
 
     def _build(self, name: str) -> EngineBuild:
         """The build of this name, if it is still here."""

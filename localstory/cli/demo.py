@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         machine = app.runtime.run(app.machine())
         for fact in in_plain_words(machine):
             screen.say(f"  {fact.title}: {fact.value}")
-        advice = recommend(app.fitting.candidates(), machine, purpose="story", language=language(), measured=app.records)
+        advice = recommend(app.fitting.candidates(), machine, purpose="story", language=language(), measured=app.records, build_for=app.build_for)
         if advice.first is not None:
             one = advice.first.candidate
             screen.say("  " + _("Worth downloading for stories: {name} ({size}).").format(name=one.name, size=size(one.subject.file_size_bytes)))

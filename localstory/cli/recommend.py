@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     from localstory.fit.other_engines import TITLES, assumptions, machine_for
     from localstory.hardware.saved import read_machine
     from localstory.models.media import image_picks, voice_picks
-    from localstory.models.recommend import recommend
+    from localstory.models.recommend import portable, recommend
     from localstory.words import language
 
     if not 0 <= options.more_memory <= 4096:
@@ -73,7 +73,14 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
             theirs = machine_for(options.engine, machine)
             found = await asyncio.to_thread(
                 lambda: recommend(
-                    candidates, theirs, purpose=options.purpose, language=speaks, settings=chosen.settings, extra_memory_bytes=extra, measured=measured
+                    candidates,
+                    theirs,
+                    purpose=options.purpose,
+                    language=speaks,
+                    settings=chosen.settings,
+                    extra_memory_bytes=extra,
+                    measured=measured,
+                    build_for=app.build_for if another is None and ours else portable,
                 )
             )
             screen.end_progress()

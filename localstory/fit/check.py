@@ -17,7 +17,7 @@ from localstory.events import Progress
 from localstory.fit import place
 from localstory.fit.budget import Budget, budget_of
 from localstory.fit.build import PORTABLE, EngineBuild
-from localstory.fit.context_params import ContextParams, LoadSettings, context_params
+from localstory.fit.context_params import DEFAULT_SETTINGS, ContextParams, LoadSettings, context_params
 from localstory.fit.dry_run import DryRunner, EngineRefuses
 from localstory.fit.estimate import Placement, formula_need
 from localstory.fit.need import MemoryNeed
@@ -51,7 +51,7 @@ def nothing_measured(_subject: Subject, _params: ContextParams, _placement: Plac
 def formula_report(
     subject: Subject,
     machine: Machine,
-    settings: LoadSettings = LoadSettings(),  # noqa: B008 - frozen
+    settings: LoadSettings = DEFAULT_SETTINGS,
     *,
     gpu_layers: int | None = None,
     siblings: Sequence[Subject] = (),
@@ -230,7 +230,7 @@ class FitCheck:
         self,
         subject: Subject,
         machine: Machine,
-        settings: LoadSettings = LoadSettings(),  # noqa: B008 - frozen
+        settings: LoadSettings = DEFAULT_SETTINGS,
         *,
         method: Asked = "auto",
         gpu_layers: int | None = None,

@@ -55,6 +55,10 @@ class LoadSettings:
     """Keep room for the logits of a whole batch, as programs do that leave `n_outputs_max` alone. Ours never does."""
 
 
+DEFAULT_SETTINGS = LoadSettings()
+"""Nothing chosen: we decide."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContextParams:
     """Values for `llama_context_params`, worked out: nothing is left open but flash attention's "auto"."""

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from localstory.fit.budget import budget_of
+from localstory.fit.build import PORTABLE, EngineBuild
 from localstory.fit.check import Measured, formula_report, nothing_measured
-from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH, LoadSettings
+from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH, DEFAULT_SETTINGS, LoadSettings
 from localstory.fit.report import FitReport, Subject
 from localstory.fit.verdict import COMFORTABLE_TPS, FINE_TPS, SLOW_TPS
 from localstory.hardware.machine import Machine
@@ -65,6 +66,15 @@ class Candidate:
     def name(self) -> str:
         """ "Qwen3 8B, Q4_K_M"."""
         return f"{self.title}, {self.subject.quantisation_name}"
+
+
+BuildFor = Callable[[Candidate], EngineBuild]
+"""The build of the engine that will run a file, see `App.build_for`."""
+
+
+def portable(_candidate: Candidate) -> EngineBuild:
+    """Where no engine packs are asked about."""
+    return PORTABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,29 +199,43 @@ def recommend(
     *,
     purpose: str = "chat",
     language: str = "en",
-    settings: LoadSettings = LoadSettings(),  # noqa: B008 - frozen
+    settings: LoadSettings = DEFAULT_SETTINGS,
     extra_memory_bytes: int = 0,
     measured: Measured = nothing_measured,
+    build_for: BuildFor = portable,
 ) -> Recommendation:
-    """Rank what suits the purpose and speaks the language. Every candidate costs a millisecond."""
+    """Rank what suits the purpose and speaks the language. Every candidate costs a millisecond. `build_for`: on which engine each runs."""
     suited = [one for one in candidates if purpose in one.purposes and language in one.languages]
-    found = _ranked(suited, machine, settings, extra_memory_bytes, 0, measured)
+    found = _ranked(suited, machine, settings, extra_memory_bytes, 0, measured, build_for)
     if not any(pick.candidate.quality > UNSCORED_QUALITY for pick in found.picks):
         # Nothing of note fits into what is free at this moment. With other programs closed more is.
         budget = budget_of(machine, extra_memory_bytes=extra_memory_bytes)
         freed = 0 if budget.memory is None or budget.total_memory_bytes is None else budget.total_memory_bytes - budget.memory.budget_bytes
-        closed = _ranked(suited, machine, settings, extra_memory_bytes, freed, measured) if freed > 0 else found
+        closed = _ranked(suited, machine, settings, extra_memory_bytes, freed, measured, build_for) if freed > 0 else found
         if closed.picks and (not found.picks or closed.picks[0].worth > found.picks[0].worth):
             return replace(closed, programs_closed=True)
     return found
 
 
 def _ranked(
-    suited: Sequence[Candidate], machine: Machine, settings: LoadSettings, extra_memory_bytes: int, freed_bytes: int, measured: Measured
+    suited: Sequence[Candidate],
+    machine: Machine,
+    settings: LoadSettings,
+    extra_memory_bytes: int,
+    freed_bytes: int,
+    measured: Measured,
+    build_for: BuildFor,
 ) -> Recommendation:
     def judged(candidate: Candidate, chosen: LoadSettings) -> FitReport:
         return formula_report(
-            candidate.subject, machine, chosen, extra_memory_bytes=extra_memory_bytes, reclaimable_bytes=freed_bytes, measured=measured, brief=True
+            candidate.subject,
+            machine,
+            chosen,
+            extra_memory_bytes=extra_memory_bytes,
+            reclaimable_bytes=freed_bytes,
+            measured=measured,
+            brief=True,
+            build=build_for(candidate),
         )
 
     picks = []

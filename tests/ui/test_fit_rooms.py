@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,16 +15,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QRadioButton, QWidget
 
 from localstory import words
-from localstory.app import App
+from localstory.app import App, open_app
 from localstory.errors import FileTrouble
+from localstory.fit.build import PORTABLE
 from localstory.fit.check import nothing_measured
 from localstory.fit.records import Measurement
 from localstory.hardware.machine import GpuUser, Machine
 from localstory.hardware.saved import read_machine
 from localstory.models.catalogue import shipped_catalogue
 from localstory.models.fitting import _candidate, estimated
-from localstory.models.recommend import Candidate, recommend
+from localstory.models.recommend import Candidate, Pick, recommend
+from localstory.paths import open_home
 from localstory.settings import Settings
+from tests.conftest import OLD_PACK
 from tests.ui.conftest import Opened
 from ui import fit_values
 from ui.pages.home import state as home_state
@@ -108,6 +112,36 @@ def test_bars_add_up_and_never_count_shared_memory_twice(candidates: list[Candid
         assert len(shown) == bars, name
         assert sum(bar.amount for bar in shown) == pytest.approx(report.need.total_bytes)
         assert all(bar.budget is not None and bar.budget > 0 and bar.description for bar in shown)
+
+
+def test_lists_speak_for_the_engine_that_will_run_each_model(home: Path, smollm2: Path, engines_folder: Path) -> None:
+    """A pack for old processors reads a prompt more slowly and repacks nothing: the one model that was given it is told so."""
+    shutil.copytree(engines_folder / OLD_PACK, open_home(home).engines / OLD_PACK)
+    machine = recorded("laptop-32gb-i7-1360p")
+    with open_app() as app:
+        found = app.fitting.candidates()
+        here = next(one for one in found if one.on_disk and Path(one.source) == smollm2)
+
+        def told() -> tuple[dict[str, str], Pick]:
+            picks = [pick for one in models_state.check_all(found, machine, nothing_measured, app.build_for) for pick in one.picks]
+            return {pick.candidate.source: pick.report.placement.engine for pick in picks}, next(pick for pick in picks if pick.candidate == here)
+
+        engines, portable = told()
+        assert set(engines.values()) == {""}
+        app.use_pack(OLD_PACK, smollm2)
+        engines, old = told()
+        assert {source for source, name in engines.items() if name == OLD_PACK} == {here.source}
+        assert portable.report.speed.prompt_tps[0] > 1.2 * old.report.speed.prompt_tps[0]
+        assert app.build_for(here).name == OLD_PACK
+        app.use_pack(OLD_PACK)
+        app.use_pack("builtin", smollm2)
+        ranked = recommend([one for one in found if "story" in one.purposes], machine, purpose="story", build_for=app.build_for)
+        assert {pick.report.placement.engine for pick in ranked.picks if pick.candidate != here} == {OLD_PACK}
+        other = ranked.picks[0].candidate
+        ours, theirs = (models_state.closely(other, machine, 4096, nothing_measured, build) for build in (PORTABLE, app.build_for(other)))
+        assert ours.sum_lines != theirs.sum_lines or ours.speed != theirs.speed
+        shutil.rmtree(app.home.engines / OLD_PACK)
+        assert set(told()[0].values()) == {""}, "a pack that is gone runs nothing"
 
 
 def test_the_bar_is_over_exactly_when_the_verdict_says_it_does_not_fit(candidates: list[Candidate]) -> None:

@@ -102,7 +102,9 @@ class HomePage(Page):
         assert machine is not None
 
         def work() -> Recommendation:
-            return recommend(app.fitting.candidates(), machine, language=language(), extra_memory_bytes=extra_bytes, measured=app.records)
+            return recommend(
+                app.fitting.candidates(), machine, language=language(), extra_memory_bytes=extra_bytes, measured=app.records, build_for=app.build_for
+            )
 
         return await asyncio.to_thread(work)
 

@@ -30,6 +30,7 @@ class CloselyView(QWidget):
         self._desk, self._checked, self._machine = desk, checked, machine
         self._measured = desk.app.records
         self._pick: Pick = checked.best
+        self._build = desk.app.build_for(checked.best.candidate)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(12)
@@ -98,15 +99,15 @@ class CloselyView(QWidget):
 
     def _choose(self, pick: Pick, context_length: int) -> None:
         """Show another file: at once with what is quick, a moment later with how far its context goes."""
-        self._pick = pick
+        self._pick, self._build = pick, self._desk.app.build_for(pick.candidate)
         self._help.setText("")
         self.slider.set_steps(state.steps(pick.report, None), context_length)
         self._show()
-        candidate, machine, measured = pick.candidate, self._machine, self._measured
+        candidate, machine, measured, build = pick.candidate, self._machine, self._measured, self._build
         siblings: list[Candidate] = [one.candidate for one in self._checked.picks]
 
         async def work(_job: Job[state.Reach]) -> state.Reach:
-            return await asyncio.to_thread(state.reach, candidate, machine, measured, siblings)
+            return await asyncio.to_thread(state.reach, candidate, machine, measured, siblings, build)
 
         self._desk.bridge.start("", work, on_end=self._reached)
 
@@ -128,7 +129,7 @@ class CloselyView(QWidget):
         self._show()
 
     def _show(self) -> None:
-        self._now = now = state.closely(self._pick.candidate, self._machine, self.slider.tokens, self._measured)
+        self._now = now = state.closely(self._pick.candidate, self._machine, self.slider.tokens, self._measured, self._build)
         self._badge.show_badge(now.badge)
         self._why.setText(now.why)
         self.bars.show_bars(now.bars, _("Memory for {model}").format(model=self._pick.candidate.name))

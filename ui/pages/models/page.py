@@ -124,7 +124,7 @@ class ModelsPage(Page):
     async def _check(self, _job: Job[Fits]) -> Fits:
         app = self.desk.app
         machine = await app.machine()
-        return Fits(machine, await asyncio.to_thread(lambda: state.check_all(app.fitting.candidates(), machine, app.records)))
+        return Fits(machine, await asyncio.to_thread(lambda: state.check_all(app.fitting.candidates(), machine, app.records, app.build_for)))
 
     def _listed(self, job: Job[Found]) -> None:
         found = job.result or ([], [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from localstory.fit.build import PORTABLE, EngineBuild
 from localstory.fit.check import Measured, formula_report
 from localstory.fit.context_params import DEFAULT_CONTEXT_LENGTH, LoadSettings
 from localstory.fit.overview import billions
@@ -12,7 +13,7 @@ from localstory.fit.report import FitReport, tokens_short
 from localstory.gguf.header import BadGguf
 from localstory.hardware.machine import Machine
 from localstory.models.library import TextModel, Voice
-from localstory.models.recommend import Candidate, Pick, worth
+from localstory.models.recommend import BuildFor, Candidate, Pick, portable, worth
 from localstory.words import _, language, mark, ngettext, number, size, tell
 from ui import fit_values
 from ui.widgets.values import Badge, Bar, context_steps
@@ -94,12 +95,12 @@ class Reach:
     suggestions: tuple[str, ...]
 
 
-def check_all(candidates: Sequence[Candidate], machine: Machine, measured: Measured) -> list[Checked]:
+def check_all(candidates: Sequence[Candidate], machine: Machine, measured: Measured, build_for: BuildFor = portable) -> list[Checked]:
     """Every candidate on this machine, by model, best first; a millisecond or two each, so call it in a thread."""
     by_model: dict[str, list[Pick]] = {}
     for candidate in candidates:
         try:
-            report = formula_report(candidate.subject, machine, measured=measured, brief=True)
+            report = formula_report(candidate.subject, machine, measured=measured, brief=True, build=build_for(candidate))
         except BadGguf:
             continue  # its row in the list of files says what is wrong with it
         by_model.setdefault(candidate.model, []).append(Pick(candidate, report, worth(candidate, report)))
@@ -139,9 +140,9 @@ def file_rows(checked: Checked) -> list[FileRow]:
     ]
 
 
-def closely(candidate: Candidate, machine: Machine, context_length: int, measured: Measured) -> Closely:
+def closely(candidate: Candidate, machine: Machine, context_length: int, measured: Measured, build: EngineBuild = PORTABLE) -> Closely:
     """One file at one context length, by the formulas: some milliseconds, quick enough for a slider."""
-    report = formula_report(candidate.subject, machine, LoadSettings(context_length=context_length), measured=measured, brief=True)
+    report = formula_report(candidate.subject, machine, LoadSettings(context_length=context_length), measured=measured, brief=True, build=build)
     return Closely(
         fit_values.badge(report.verdict),
         report.verdict.why(),
@@ -153,10 +154,10 @@ def closely(candidate: Candidate, machine: Machine, context_length: int, measure
     )
 
 
-def reach(candidate: Candidate, machine: Machine, measured: Measured, siblings: Sequence[Candidate]) -> Reach:
+def reach(candidate: Candidate, machine: Machine, measured: Measured, siblings: Sequence[Candidate], build: EngineBuild = PORTABLE) -> Reach:
     """How far the context goes and what would help. Tens of milliseconds: in a thread."""
     subjects = [one.subject for one in siblings if one.model == candidate.model]
-    report = formula_report(candidate.subject, machine, siblings=subjects, measured=measured)
+    report = formula_report(candidate.subject, machine, siblings=subjects, measured=measured, build=build)
     return Reach(candidate.source, report.max_context or None, _help(report))
 
 
