@@ -13,11 +13,10 @@ import psutil
 import pytest
 
 from localstory.app import open_app
-from localstory.engines.base import Sampling, TextRequest
+from localstory.engines.base import PromptTooLong, Sampling, TextRequest
 from localstory.engines.text.llama_cpp import LlamaCppEngine
 from localstory.engines.text.load_settings import EngineSettings, from_line, kept_line, pairs_of, read_settings
 from localstory.errors import BadRequest
-from localstory.events import Progress
 from localstory.fit.context_params import LoadSettings, context_params
 from localstory.fit.kv import cache_bytes_by_layer
 from localstory.fit.shape import shape_of
@@ -113,6 +112,17 @@ async def test_q8_0_halves_the_cache_in_the_engines_own_log_and_changes_logits_a
     assert half.describe().details["kv_type"] == "q8_0"
 
 
+async def test_a_longer_context_takes_its_bytes_in_the_engine_and_a_prompt_beyond_it_is_refused(opened: Opened) -> None:
+    short, long = opened({}), opened({"ctx": "1536"})
+    for engine in (short, long):
+        await engine.count_tokens("a")
+    assert kv_mib(long) == pytest.approx(3 * kv_mib(short), rel=0.001)
+    words = replace(ASK, prompt="sea " * 600)
+    with pytest.raises(PromptTooLong):
+        await reply_to(short, words)
+    assert (await reply_to(long, words)).usage.prompt_tokens >= 600
+
+
 async def test_flash_attention_off_is_off_in_the_engine(opened: Opened) -> None:
     for word, said in (("off", "flash_attn            = disabled"), ("on", "flash_attn            = enabled")):
         engine = opened({"flash-attn": word})
@@ -205,21 +215,53 @@ def test_settings_are_kept_per_model_and_used(home: Path, smollm2: Path) -> None
 # -- children and loads -------------------------------------------------------------------------------------------------
 
 
-async def test_a_load_stops_within_0_3_seconds_of_cancel(gemma3: Path) -> None:
+async def test_a_load_stops_within_0_3_seconds_of_cancel_and_the_same_child_loads_again(gemma3: Path) -> None:
     engine = LlamaCppEngine(gemma3, context_length=512, threads=1)
-    met = asyncio.Event()
+    try:
+        for twice in (False, True):
+            met = asyncio.Event()
+            task = asyncio.create_task(engine.count_many(["a"], lambda _progress, met=met: met.set()))  # type: ignore[misc]
+            await asyncio.wait_for(met.wait(), 60)
+            child = engine.process_id
+            began = time.perf_counter()
+            task.cancel()
+            if twice:
+                await asyncio.sleep(0.001)
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert time.perf_counter() - began < 0.3
+            assert engine._loaded is None, "it was stopped before its end"
+        assert await engine.count_tokens("a") >= 1
+        assert engine.process_id == child
+    finally:
+        await engine.close()
 
-    def heard(progress: Progress) -> None:
-        met.set()
 
-    task = asyncio.create_task(engine.count_many(["a"], heard))
-    await asyncio.wait_for(met.wait(), 60)
+async def test_stop_at_any_moment_of_a_reply_and_twice_never_hangs_the_next(opened: Opened) -> None:
+    """Around its very end above all: the stop and the last message pass each other in the pipe."""
+    engine = opened({})
+    request = replace(ASK, max_tokens=2, score=False, lookup=False)
+    usual = await reply_to(engine, request)
     began = time.perf_counter()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.perf_counter() - began < 0.3
-    await engine.close()
+    await reply_to(engine, request)
+    whole = time.perf_counter() - began
+    child, stopped = engine.process_id, 0
+    for number in range(40):
+        task = asyncio.create_task(reply_to(engine, request))
+        await asyncio.sleep(whole * (0.5 + number / 40))
+        task.cancel()
+        if number % 2:
+            await asyncio.sleep(0)
+            task.cancel()
+        try:
+            assert (await asyncio.wait_for(task, 2)).text == usual.text
+        except asyncio.CancelledError:
+            stopped += 1
+    began = time.perf_counter()
+    assert (await asyncio.wait_for(reply_to(engine, request), 5)).text == usual.text
+    assert 0 < stopped < 40, "both were met: replies that were stopped and replies that had ended"
+    assert engine.process_id == child
 
 
 async def test_twenty_loads_in_one_child_leave_nothing_behind(smollm2: Path) -> None:
