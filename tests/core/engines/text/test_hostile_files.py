@@ -49,7 +49,7 @@ def hostile(smollm2: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Pa
 
 @pytest.mark.parametrize(("hostile", "why"), [(LOOPS, "takes too long"), (EATS, "too large"), (RAISES, "đừng 🐉")], indirect=["hostile"])
 async def test_a_file_with_a_hostile_template_is_answered_in_a_format_of_ours(hostile: Path, why: str) -> None:
-    engine = LlamaCppEngine(hostile, context_length=512)
+    engine = LlamaCppEngine(hostile, context_length=512, threads=1)
     try:
         reply = await reply_to(engine, ASK)
         workers = psutil.Process().children(recursive=True)
@@ -64,8 +64,8 @@ async def test_a_file_with_a_hostile_template_is_answered_in_a_format_of_ours(ho
 
 
 @pytest.mark.parametrize("hostile", [REFUSES_SOME], indirect=True)
-async def test_a_template_that_fails_at_one_conversation_still_serves_the_others(hostile: Path, smollm2: Path) -> None:
-    engine = LlamaCppEngine(hostile, context_length=512)
+async def test_a_template_that_fails_at_one_conversation_still_serves_the_others(hostile: Path) -> None:
+    engine = LlamaCppEngine(hostile, context_length=512, threads=1)
     try:
         special = TextRequest((Message("user", "Điều đặc biệt?"),), max_tokens=8, sampling=ASK.sampling)
         assert "template" not in (await reply_to(engine, ASK)).made_with
