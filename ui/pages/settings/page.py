@@ -8,6 +8,7 @@ from localstory.words import _
 from ui import theme
 from ui.desk import Desk, Page
 from ui.pages.settings import state
+from ui.pages.settings.kept import KeptCard
 from ui.pages.settings.servers import ServersCard
 from ui.widgets.cards import Card, button, label
 from ui.widgets.combo import ComboBox
@@ -37,6 +38,8 @@ class SettingsPage(Page):
             scrolled.column.addWidget(card)
         self.servers = ServersCard(desk)
         scrolled.column.addWidget(self.servers)
+        self.kept = KeptCard(desk)
+        scrolled.column.addWidget(self.kept)
         self._none = label(_("No setting has these words."), "quiet")
         self._none.hide()
         scrolled.column.addWidget(self._none)
@@ -50,6 +53,7 @@ class SettingsPage(Page):
 
     def entered(self, _what: object = None) -> None:
         self.servers.look_again()
+        self.kept.show_taken()
         self.focus_first()
 
     def focus_first(self) -> None:
@@ -59,9 +63,13 @@ class SettingsPage(Page):
         names = {row.name for row in state.rows(self.desk.app.settings, query)}
         for name, card in self._cards.items():
             card.setVisible(name in names)
-        has_servers = all(word in fold(" ".join(part.text() for part in self.servers.findChildren(QLabel))) for word in fold(query).split())
-        self.servers.setVisible(has_servers)
-        self._none.setVisible(not names and not has_servers)
+        found = bool(names)
+        others: tuple[Card, ...] = (self.servers, self.kept)
+        for other in others:
+            has_words = all(word in fold(" ".join(part.text() for part in other.findChildren(QLabel))) for word in fold(query).split())
+            other.setVisible(has_words)
+            found = found or has_words
+        self._none.setVisible(not found)
 
     def _changed(self, name: str) -> None:
         if name == "look_for_servers":
