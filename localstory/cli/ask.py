@@ -42,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--think", action=argparse.BooleanOptionalAction, help=_("let the model think first, or not, where it knows the difference"))
     parser.add_argument("--lora", action="append", default=[], metavar=_("FILE[:STRENGTH]"), help=_("an adapter over the model's weights; may be given again"))
     parser.add_argument("--lookup", action=argparse.BooleanOptionalAction, help=_("guess next words from the text itself, or not (default: when it pays)"))
+    parser.add_argument("--private", action="store_true", help=_("keep nothing of this on the disk"))
     for name, words in SETTINGS.items():
         parser.add_argument(f"--{name}", metavar=_("VALUE"), help=_(words))
 
@@ -66,6 +67,7 @@ def run(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         thinking=options.think,
         loras=tuple(_lora(text) for text in options.lora),
         lookup=options.lookup,
+        private=options.private,
     )
     settings = {name: value for name in SETTINGS if (value := getattr(options, name.replace("-", "_"))) is not None}
     with open_app(writes=False) as app:

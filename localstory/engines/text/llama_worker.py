@@ -18,7 +18,7 @@ from typing import Any
 
 import llama_cpp.llama_cpp as L
 
-from localstory.children.worker import Job, Refused, serve
+from localstory.children.worker import CLOSING_SECONDS, Job, Refused, serve
 from localstory.engines.text.adapters import Adapters
 from localstory.engines.text.drafter import DraftModel
 from localstory.engines.text.embedder import Embedder
@@ -93,6 +93,9 @@ class LlamaWorker:
         return self._ready
 
     def _load(self, args: dict[str, Any], job: Job) -> dict[str, object]:
+        until = time.monotonic() + CLOSING_SECONDS
+        # Whoever comes back to the settings from before finds their chats again.
+        self.closing(lambda: job.cancelled or time.monotonic() > until)
         self.free()
         with ExitStack() as taken:  # whatever fails, nothing of a load that failed stays
             model = LoadedModel(args, job)
