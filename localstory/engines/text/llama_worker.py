@@ -101,6 +101,8 @@ class LlamaWorker:
             model = LoadedModel(args, job)
             taken.callback(model.free)
             model.job = None
+            if L.llama_vocab_type(model.vocab) == L.LLAMA_VOCAB_TYPE_NONE:
+                raise Refused("load_failed", reason="the file has no vocabulary")  # llama.cpp aborts at the first text
             kept = args.get("kv") or {}
             identity = ""
             if kept.get("folder"):

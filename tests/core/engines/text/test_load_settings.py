@@ -15,6 +15,7 @@ import pytest
 from localstory.app import open_app
 from localstory.engines.base import PromptTooLong, Sampling, TextRequest
 from localstory.engines.text.llama_cpp import LlamaCppEngine
+from localstory.engines.text.llama_errors import ModelRefused
 from localstory.engines.text.load_settings import EngineSettings, from_line, kept_line, pairs_of, read_settings
 from localstory.errors import BadRequest
 from localstory.fit.context_params import LoadSettings, context_params
@@ -22,6 +23,7 @@ from localstory.fit.kv import cache_bytes_by_layer
 from localstory.fit.shape import shape_of
 from localstory.gguf.header import check_file
 from tests.contracts.text_contract import reply_to
+from tests.fakes.tiny_models import write_tiny
 
 ASK = TextRequest(prompt="The sea is wide and the old ship went out on it", max_tokens=6, sampling=Sampling(temperature=0.0), score=True)
 
@@ -275,5 +277,16 @@ async def test_twenty_loads_in_one_child_leave_nothing_behind(smollm2: Path) -> 
             assert engine.process_id is not None
             sizes.append(psutil.Process(engine.process_id).memory_info().rss)
         assert max(sizes[-4:]) < max(sizes[4:8]) + (16 << 20), [size >> 20 for size in sizes]
+    finally:
+        await engine.close()
+
+
+@pytest.mark.parametrize("kind", ["dense", "recurrent"])
+async def test_a_model_without_a_vocabulary_is_refused_not_a_crash(tmp_path: Path, kind: str) -> None:
+    engine = LlamaCppEngine(write_tiny(tmp_path / "không từ vựng 🐉.gguf", kind), context_length=256, threads=1)
+    try:
+        with pytest.raises(ModelRefused, match="vocabulary"):
+            await engine.count_tokens("a")
+        assert engine.process_id is not None, "the child lives"
     finally:
         await engine.close()
