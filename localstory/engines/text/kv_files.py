@@ -19,13 +19,14 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from localstory.engines.text.kv_folder import SUFFIX, delete_file, make_folder, state_files
 from localstory.engines.text.kv_plan import Tokens, Weight, least_used
 
 _MAGIC = b"LSKV\x00\x01\r\n"
@@ -37,7 +38,6 @@ _CHUNK_BYTES = 4 << 20
 _OLD_PART_SECONDS = 3600.0
 OLDEST_DAYS = 30.0
 """A state that nothing used for so long is deleted: the text of a deleted chat stays no longer."""
-SUFFIX = ".kv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def write_state(folder: Path, secret: bytes, identity: str, saved: Saved, stop: 
 def find_states(folder: Path, secret: bytes, identity: str) -> list[OnDisk]:
     """The states of this model under these settings. Files that are not as they should be are deleted, and so are old parts."""
     found = []
-    for path in _files(folder):
+    for path in state_files(folder):
         if not path.name.startswith(f"{identity[:16]}-"):
             continue
         try:
@@ -151,7 +151,7 @@ def find_states(folder: Path, secret: bytes, identity: str) -> list[OnDisk]:
                 told, _mac, _header = _read_head(file, path, secret, identity)
             found.append(told)
         except _NotOurs:
-            _delete(path)
+            delete_file(path)
         except OSError:
             continue
     return found
@@ -172,7 +172,7 @@ def read_state(told: OnDisk, secret: bytes, identity: str, stop: Callable[[], bo
         with contextlib.suppress(OSError):
             os.utime(told.path)  # used just now
     except _NotOurs:
-        _delete(told.path)
+        delete_file(told.path)
         return None
     except (OSError, MemoryError):
         return None
@@ -228,26 +228,9 @@ def _read_head(file: Any, path: Path, secret: bytes, identity: str) -> tuple[OnD
     return OnDisk(path, tokens, key, exact, tuple((length, sure) for length, sure, _size in points), size), mac, header
 
 
-def make_folder(folder: Path) -> None:
-    """The folder of states, for this person alone. Raises OSError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    try:
-        yield from sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_file() and not path.is_symlink())
-    except OSError:
-        return
-
-
-def _delete(path: Path) -> None:
-    with contextlib.suppress(OSError):  # another process may have been faster, or is reading it (Windows)
-        path.unlink(missing_ok=True)
-
-
 def delete_state(told: OnDisk) -> None:
     """Take the file away; one that is gone already is fine."""
-    _delete(told.path)
+    delete_file(told.path)
 
 
 def thin_out(folder: Path, budget_bytes: int, now: float | None = None) -> int:
@@ -264,37 +247,18 @@ def thin_out(folder: Path, budget_bytes: int, now: float | None = None) -> int:
             with contextlib.suppress(OSError):
                 if now - part.stat().st_mtime > _OLD_PART_SECONDS:
                     part.unlink()
-    for path in _files(folder):
+    for path in state_files(folder):
         try:
             facts = path.stat()
         except OSError:
             continue
         if now - facts.st_mtime > OLDEST_DAYS * 86400:
-            _delete(path)
+            delete_file(path)
             gone += 1
             continue
         weights.append(Weight(len(files), facts.st_size, facts.st_mtime))
         files.append(path)
     for index in least_used(weights, budget_bytes):
-        _delete(files[index])
+        delete_file(files[index])
         gone += 1
     return gone
-
-
-def forget_all(folder: Path) -> int:
-    """Delete every state and every part; returns how many files went."""
-    files = list(_files(folder))
-    with contextlib.suppress(OSError):
-        files += folder.glob(".*.part")
-    for path in files:
-        _delete(path)
-    return sum(1 for path in files if not path.exists())
-
-
-def states_bytes(folder: Path) -> tuple[int, int]:
-    """How many states there are, and how much room they take."""
-    sizes = []
-    for path in _files(folder):
-        with contextlib.suppress(OSError):
-            sizes.append(path.stat().st_size)
-    return len(sizes), sum(sizes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localstory.engines.text.kv_files import forget_all, make_folder, states_bytes
+from localstory.engines.text.kv_folder import forget_all, make_folder, states_bytes
 from localstory.hardware.probe import memory_now
 
 _KEY_FILE = "key"

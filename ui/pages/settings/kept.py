@@ -30,7 +30,6 @@ class KeptCard(Card):
         row.addWidget(self.forget)
         row.addStretch(1)
         self.column.addLayout(row)
-        self.show_taken()
 
     def show_taken(self) -> None:
         """Look at the disk and say how much there is."""

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localstory.engines.text.kv_files import Saved, Snapshot, Stopped, find_states, forget_all, read_state, states_bytes, thin_out, write_state
+from localstory.engines.text.kv_files import Saved, Snapshot, Stopped, find_states, read_state, thin_out, write_state
+from localstory.engines.text.kv_folder import forget_all, states_bytes
 from localstory.engines.text.kv_home import KvHome, read_key
 from localstory.engines.text.kv_shelf import Shelf, deciding_settings, file_fingerprint, identity_of
 from localstory.hardware.cgroups import MemoryLimit
