@@ -6,10 +6,14 @@ import json
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal, NewType, cast
+from typing import Any, Literal, NewType, TypeAlias, cast
 
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState
 from localstory.engines.base import Role
+
+FolderId = NewType("FolderId", int)
+TitleBy: TypeAlias = Literal["words", "model", "person"]
+"""Who gave a chat its title: its first words, the model, or the person, whose title nobody changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,16 @@ class Chat:
     """The kind of server that writes here (as in `engines.registry.SERVERS`); empty means the built-in engine."""
     server: str = ""
     """That server's address; `model` is its own name for the model then."""
+    folder_id: FolderId | None = None
+    pinned: bool = False
+    archived_at: int | None = None
+    position: float = 0.0
+    """Its place in the order by hand, within its folder."""
+    note: str = ""
+    title_by: TitleBy = "words"
+    messages: int = 0
+    """In all branches."""
+    letters: int = 0
 
 
 SummaryId = NewType("SummaryId", int)
@@ -52,9 +66,12 @@ class Summary:
     changed_at: int
 
 
-_CHAT = "id, uid, title, tip_id, draft, model, system_prompt, parameters, created_at, used_at, engine, server"
+_CHAT = (
+    "id, uid, title, tip_id, draft, model, system_prompt, parameters, created_at, used_at, engine, server, "
+    "folder_id, pinned, archived_at, position, note, title_by, messages, letters"
+)
 _SUMMARY = "id, chat_id, message_id, text, fingerprint, written_by, model, created_at, changed_at"
-_MESSAGE = "id, uid, chat_id, parent_id, role, text, state, model, engine, made_of, trouble, created_at, finished_at"
+_MESSAGE = "id, uid, chat_id, parent_id, role, text, state, model, engine, made_of, trouble, created_at, finished_at, mark"
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -63,13 +80,15 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _chat(row: tuple[Any, ...]) -> Chat:
-    return Chat(ChatId(row[0]), row[1], row[2], row[3], row[4], row[5], row[6], _object(row[7]), *row[8:])
+    values: list[Any] = list(row)
+    values[7], values[13] = _object(row[7]), bool(row[13])
+    return Chat(*values)
 
 
 def _message(row: tuple[Any, ...]) -> ChatMessage:
     return ChatMessage(
         MessageId(row[0]), row[1], ChatId(row[2]), row[3], cast(Role, row[4]), row[5], cast(MessageState, row[6]), row[7], row[8],
-        _object(row[9]), json.loads(row[10]) if row[10] else None, row[11], row[12],
+        _object(row[9]), json.loads(row[10]) if row[10] else None, row[11], row[12], row[13],
     )  # fmt: skip
 
 

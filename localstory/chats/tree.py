@@ -15,6 +15,9 @@ MessageState: TypeAlias = Literal["streaming", "finished", "stopped", "failed"]
 """Being written · whole · cut off by the person or by the end of the program · ended by an error."""
 
 
+Mark: TypeAlias = Literal["", "good", "bad"]
+
+
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One message. It never changes once its state is not "streaming"; an edit or another try is a sibling."""
@@ -35,6 +38,8 @@ class ChatMessage:
     created_at: int = 0
     """Milliseconds since 1970, UTC."""
     finished_at: int | None = None
+    mark: Mark = ""
+    """What the person thinks of it. Marks change without the message changing."""
 
 
 class Tree:

@@ -41,7 +41,7 @@ def test_step_by_step_is_the_same_as_fresh(tmp_path: Path, monkeypatch: pytest.M
     steps = migrate.migrations()
     more = [
         *steps,
-        (steps[-1][0] + 1, "next.sql", f"BEGIN IMMEDIATE; ALTER TABLE chat ADD COLUMN note TEXT; PRAGMA user_version = {steps[-1][0] + 1}; COMMIT;"),
+        (steps[-1][0] + 1, "next.sql", f"BEGIN IMMEDIATE; ALTER TABLE chat ADD COLUMN next_one TEXT; PRAGMA user_version = {steps[-1][0] + 1}; COMMIT;"),
     ]
     stepwise, fresh = tmp_path / "stepwise.db", tmp_path / "fresh.db"
     database = Database(stepwise)
