@@ -21,7 +21,8 @@ def markdown() -> Markdown:
 
 def message_icons() -> dict[str, QIcon]:
     """The icons under messages, quiet."""
-    return {name: theme.icon(name, theme.look().quiet, size=16, stateful=name in ("left", "right")) for name in ("left", "right", "copy", "text", "again")}
+    names = ("left", "right", "copy", "text", "again", "more", "good", "bad")
+    return {name: theme.icon(name, theme.look().quiet, size=16, stateful=name in ("left", "right", "good", "bad")) for name in names}
 
 
 def view_words() -> ViewWords:
@@ -38,6 +39,7 @@ def view_words() -> ViewWords:
         copy_code=_("Copy"),
         image=_("picture: {name}"),
         list=_("Messages"),
+        more=_("More"),
     )
 
 

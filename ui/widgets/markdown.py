@@ -58,6 +58,11 @@ class Markdown:
         html = parser.render(soften(text), environment)
         return Rendered(html.strip(), tuple(environment["codes"]))
 
+    def as_written(self, text: str) -> Rendered:
+        """HTML that shows a text letter by letter, marks of Markdown and all."""
+        shown = escape(soften(text.rstrip("\n")))
+        return Rendered(f"<pre style=\"font-family:'{self._colours.mono}'; font-size:13px; white-space:pre-wrap; margin:0;\">{shown}</pre>", ())
+
     def _make_parser(self) -> Any:
         from markdown_it import MarkdownIt
 

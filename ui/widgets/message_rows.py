@@ -1,17 +1,13 @@
-"""What a list of messages is made of: rows, and the bar under a message."""
+"""What a list of messages is made of: its messages, and the rows each is laid out in. No widgets are made here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
-
-from ui.widgets.cards import label
-from ui.widgets.segments import Segment
-from ui.widgets.values import Shown, ViewWords
+from ui.widgets.segments import Segment, cut, limit, segments
+from ui.widgets.values import Shown
 
 
 class Kind(Enum):
@@ -25,14 +21,113 @@ class Kind(Enum):
 
 
 class Entry:
-    """A message in the list and its rows."""
+    """A message in the list and its rows. What changes the rows returns the ones that went, for their widgets' sake."""
 
-    __slots__ = ("pending", "rows", "shown")
+    __slots__ = ("pending", "raw", "rows", "shown")
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, *, raw: bool = False) -> None:
         self.shown = shown
         self.rows: list[Row] = []
         self.pending = ""
+        """Words that came and are not shown yet."""
+        self.raw = raw
+        """Shown as it was written, not as Markdown."""
+        self._build()
+
+    @property
+    def texts(self) -> list[Row]:
+        """The rows that show its words."""
+        return [row for row in self.rows if row.kind is Kind.text]
+
+    def _build(self) -> None:
+        shown = self.shown
+        if shown.live and not shown.text and shown.trouble is None:
+            self.rows = [Row(self, Kind.waiting)]
+        else:
+            self.rows = [Row(self, Kind.text, segment) for segment in segments(shown.text)] if shown.text else []
+            if shown.live and self.rows:
+                self.rows[-1].live = True
+        self._add_rest(waiting_too=True)
+
+    def _add_rest(self, *, waiting_too: bool = False) -> None:
+        if self.shown.trouble is not None:
+            self.rows.append(Row(self, Kind.trouble))
+        if self.shown.notices:
+            self.rows.append(Row(self, Kind.notice))
+        if not self.shown.live or (waiting_too and not self.rows):
+            self.rows.append(Row(self, Kind.bar))
+        self._pad()
+
+    def change(self, shown: Shown) -> list[Row]:
+        """Be another state of the same message; words that stay keep their rows."""
+        before = self.shown
+        if shown.live and before.live and len(shown.text) <= len(before.text) + len(self.pending):
+            return []  # the stream is ahead of the one who asks
+        if shown.text and shown.text == before.text + self.pending and shown.mine == before.mine:
+            gone = self.grow()[0] if self.pending else []
+            gone += [row for row in self.rows if row.kind is not Kind.text]
+            self.shown = shown
+            self.rows = self.texts
+            for row in self.rows:
+                if row.live and not shown.live:
+                    row.live = False
+                    row.forget()  # now with coloured code
+            self._add_rest()
+            return gone
+        return self.rebuild(shown)
+
+    def rebuild(self, shown: Shown) -> list[Row]:
+        """Begin anew with other words."""
+        gone = self.rows
+        self.pending = ""
+        self.shown = shown
+        self._build()
+        return gone
+
+    def grow(self) -> tuple[list[Row], bool]:
+        """Take over the pending words; returns the rows that went and whether any came or went."""
+        text, self.pending = self.pending, ""
+        self.shown = replace(self.shown, text=self.shown.text + text)
+        gone: list[Row] = []
+        if self.rows[0].kind is Kind.waiting:
+            gone.append(self.rows.pop(0))
+            row = Row(self, Kind.text)
+            row.live = True
+            self.rows.insert(0, row)
+        has_changed = bool(gone)
+        at = max(number for number, row in enumerate(self.rows) if row.kind is Kind.text)
+        row = self.rows[at]
+        row.segment = Segment(row.segment.text + text, row.segment.carry)
+        row.forget()
+        while (most := limit(row.segment)) is not None:
+            head, rest = cut(row.segment, most)
+            row.segment, row.live = head, False
+            row.forget()
+            row = Row(self, Kind.text, rest)
+            row.live = True
+            at += 1
+            self.rows.insert(at, row)
+            has_changed = True
+        if has_changed:
+            self._pad()
+        return gone, has_changed
+
+    def _pad(self) -> None:
+        texts = self.texts
+        for row in self.rows:
+            row.above, row.below = 0, 0
+        if texts and self.shown.mine:
+            texts[0].above += 10
+            texts[-1].below += 10
+        for row in self.rows:
+            if row.kind is Kind.bar:
+                row.above, row.below = 2, 18
+            elif row.kind is Kind.trouble:
+                row.above, row.below = 8, 8
+            elif row.kind is Kind.notice:
+                row.above, row.below = 6, 2
+            elif row.kind is Kind.waiting or row.live:
+                row.below = 8
 
 
 class Row:
@@ -57,6 +152,11 @@ class Row:
         self.top = 0
         self.widget: Any = None
 
+    def forget(self) -> None:
+        """Its words are others now, or look other: it must be rendered and measured again."""
+        self.html = None
+        self.known_width = -1
+
     def guess_height(self, column: int) -> int:
         """A height from the number of characters, for rows nobody has seen yet."""
         if self.kind is not Kind.text:
@@ -64,74 +164,3 @@ class Row:
         per_line = max(10, column // 7)
         lines = sum(1 + len(line) // per_line for line in self.segment.text.split("\n"))
         return lines * 21 + self.above + self.below
-
-
-class Bar(QWidget):
-    """The line under a message: ‹ 2 / 5 ›, its actions, a quiet note."""
-
-    stepped = Signal(int)
-    acted = Signal(str)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(2)
-        self._shown: tuple[Any, ...] | None = None
-        self.buttons: list[QToolButton] = []
-
-    def show_message(self, shown: Shown, words: ViewWords, icons: dict[str, QIcon]) -> None:
-        """Be the bar of a message; does nothing when it already is."""
-        wanted = (shown.key, shown.place, shown.actions, shown.note, shown.note_tip, shown.mine, shown.speaker, id(words))
-        if wanted == self._shown:
-            return
-        self._shown = wanted
-        while (item := self._row.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        self.buttons = []
-        if shown.mine:
-            self._row.addStretch(1)
-        number, count = shown.place
-        if count > 1:
-            self._add("left", words.previous.format(speaker=shown.speaker), icons, "-", number > 1)
-            place = label(f"{number} / {count}", "small", wrap=False)
-            place.setAccessibleName(words.place.format(number=number, count=count))
-            self._row.addWidget(place)
-            self._add("right", words.next.format(speaker=shown.speaker), icons, "+", number < count)
-            self._row.addSpacing(8)
-        for action in shown.actions:
-            self._add(action.icon, words.action.format(action=action.text, speaker=shown.speaker), icons, action.id, True, action.text)
-        if shown.note:
-            if self.buttons:
-                self._row.addSpacing(8)
-            note = label(shown.note, "small", wrap=False)
-            note.setToolTip(shown.note_tip)
-            note.setAccessibleDescription(shown.note_tip)
-            self._row.addWidget(note)
-        if not shown.mine:
-            self._row.addStretch(1)
-
-    def _add(self, icon: str, name: str, icons: dict[str, QIcon], identity: str, enabled: bool, tip: str = "") -> None:
-        made = QToolButton(self)
-        made.setIcon(icons[icon])
-        made.setIconSize(QSize(16, 16))
-        made.setAccessibleName(name)
-        made.setToolTip(tip or name)
-        made.setObjectName(identity)
-        made.setEnabled(enabled)
-        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        made.clicked.connect(self._clicked)
-        self._row.addWidget(made)
-        self.buttons.append(made)
-
-    def _clicked(self) -> None:
-        sender = self.sender()
-        if sender is None:
-            return
-        identity = sender.objectName()
-        if identity in "+-":
-            self.stepped.emit(1 if identity == "+" else -1)
-        else:
-            self.acted.emit(identity)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from PySide6.QtCore import QRectF, Qt, QTimer, QUrl, Signal
@@ -17,9 +18,9 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, 
 
 from ui.widgets.cards import TroubleCard, label
 from ui.widgets.markdown import COPY_SCHEME, Markdown
-from ui.widgets.message_rows import Bar, Entry, Kind, Row
+from ui.widgets.message_bar import RAW, Bar
+from ui.widgets.message_rows import Entry, Kind, Row
 from ui.widgets.safe_browser import SafeBrowser
-from ui.widgets.segments import Segment, cut, limit, segments
 from ui.widgets.values import Shown, ViewWords
 
 COLUMN = 760
@@ -57,7 +58,8 @@ class MessageView(QAbstractScrollArea):
         self._free_bars: list[Bar] = []
         self._in_sight: list[Row] = []
         self._focus_order: list[int] = []
-        self._rows_changed = False
+        self._raw: set[int] = set()
+        """Messages that the person wants to see as they were written, for as long as the window is there."""
         self._next_flush = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -87,10 +89,10 @@ class MessageView(QAbstractScrollArea):
         for shown in messages:
             entry = old.pop(shown.key, None)
             if entry is None:
-                entry = Entry(shown)
-                self._build(entry)
+                entry = Entry(shown, raw=shown.key in self._raw)
             elif entry.shown != shown:
-                self._change(entry, shown)
+                for row in entry.change(shown):
+                    self._release(row)
             entries.append(entry)
         for gone in old.values():
             for row in gone.rows:
@@ -118,7 +120,7 @@ class MessageView(QAbstractScrollArea):
         entry = self._entry(key)
         if entry is None or entry.rows[0].kind is not Kind.waiting:
             return
-        entry.shown = _with(entry.shown, waiting=words)
+        entry.shown = replace(entry.shown, waiting=words)
         row = entry.rows[0]
         if isinstance(row.widget, QLabel):
             row.widget.setText(words)
@@ -127,15 +129,18 @@ class MessageView(QAbstractScrollArea):
         """Show what `append` collected."""
         began = time.perf_counter()
         first: int | None = None
-        self._rows_changed = False
+        rows_changed = False
         for entry in self._entries:
             if entry.pending:
                 at = self._rows.index(entry.rows[0])
                 first = at if first is None else min(first, at)
-                self._grow(entry)
+                gone, has_changed = entry.grow()
+                rows_changed = rows_changed or has_changed
+                for row in gone:
+                    self._release(row)
         if first is None:
             return
-        if self._rows_changed:
+        if rows_changed:
             self._rows = [row for entry in self._entries for row in entry.rows]
         self._measure_from(first)
         self._arrange(None)
@@ -146,37 +151,24 @@ class MessageView(QAbstractScrollArea):
         del self.flush_costs[:-2000]
         self._next_flush = time.monotonic() + min(_LONGEST_MS, max(_SHORTEST_MS, 4000 * cost)) / 1000
 
-    def _grow(self, entry: Entry) -> None:
-        text, entry.pending = entry.pending, ""
-        entry.shown = _with(entry.shown, text=entry.shown.text + text)
-        if entry.rows[0].kind is Kind.waiting:
-            self._release(entry.rows.pop(0))
-            row = Row(entry, Kind.text)
-            row.live = True
-            entry.rows.insert(0, row)
-            self._pad(entry)
-            self._rows_changed = True
-        at = max(number for number, row in enumerate(entry.rows) if row.kind is Kind.text)
-        row = entry.rows[at]
-        row.segment = Segment(row.segment.text + text, row.segment.carry)
-        row.html = None
-        row.known_width = -1
-        while (most := limit(row.segment)) is not None:
-            head, rest = cut(row.segment, most)
-            row.segment, row.live, row.html, row.known_width = head, False, None, -1
-            row = Row(entry, Kind.text, rest)
-            row.live = True
-            at += 1
-            entry.rows.insert(at, row)
-            self._rows_changed = True
-        if self._rows_changed:
-            self._pad(entry)
-
     def scroll_to_end(self) -> None:
         """Go to the newest words and follow them from now on."""
         self._follow = True
         self._new_text.hide()
         self._arrange(None)
+
+    def show_raw(self, key: int, raw: bool) -> None:
+        """Show a message as it was written, or as Markdown again; it stays so while this view is there."""
+        entry = self._entry(key)
+        if entry is None or entry.raw == raw:
+            return
+        (self._raw.add if raw else self._raw.discard)(key)
+        entry.raw = raw
+        anchor = self._anchor()
+        for row in entry.rows:
+            row.forget()
+            self._release(row)
+        self._arrange(anchor)
 
     def text_of(self, key: int) -> str:
         """The whole text of a message, as it is so far."""
@@ -197,70 +189,6 @@ class MessageView(QAbstractScrollArea):
 
     def _entry(self, key: int) -> Entry | None:
         return next((entry for entry in reversed(self._entries) if entry.shown.key == key), None)
-
-    def _build(self, entry: Entry) -> None:
-        shown = entry.shown
-        if shown.live and not shown.text and shown.trouble is None:
-            entry.rows = [Row(entry, Kind.waiting)]
-        else:
-            entry.rows = [Row(entry, Kind.text, segment) for segment in segments(shown.text)] if shown.text else []
-            if shown.live and entry.rows:
-                entry.rows[-1].live = True
-        if shown.trouble is not None:
-            entry.rows.append(Row(entry, Kind.trouble))
-        if shown.notices:
-            entry.rows.append(Row(entry, Kind.notice))
-        if not shown.live or not entry.rows:
-            entry.rows.append(Row(entry, Kind.bar))
-        self._pad(entry)
-
-    def _change(self, entry: Entry, shown: Shown) -> None:
-        before = entry.shown
-        if shown.live and before.live and len(shown.text) <= len(before.text) + len(entry.pending):
-            return  # the stream is ahead of the one who asks
-        same_words = shown.text == before.text + entry.pending and shown.mine == before.mine
-        if same_words and shown.text:
-            if entry.pending:
-                self._grow(entry)
-            kept = [row for row in entry.rows if row.kind is Kind.text]
-            for row in entry.rows:
-                if row.kind is not Kind.text:
-                    self._release(row)
-            entry.shown = shown
-            for row in kept:
-                if row.live and not shown.live:
-                    row.live, row.html, row.known_width = False, None, -1  # now with coloured code
-            entry.rows = kept
-            if shown.trouble is not None:
-                entry.rows.append(Row(entry, Kind.trouble))
-            if shown.notices:
-                entry.rows.append(Row(entry, Kind.notice))
-            if not shown.live:
-                entry.rows.append(Row(entry, Kind.bar))
-            self._pad(entry)
-            return
-        for row in entry.rows:
-            self._release(row)
-        entry.pending = ""
-        entry.shown = shown
-        self._build(entry)
-
-    def _pad(self, entry: Entry) -> None:
-        texts = [row for row in entry.rows if row.kind is Kind.text]
-        for row in entry.rows:
-            row.above, row.below = 0, 0
-        if texts and entry.shown.mine:
-            texts[0].above += 10
-            texts[-1].below += 10
-        for row in entry.rows:
-            if row.kind is Kind.bar:
-                row.above, row.below = 2, 18
-            elif row.kind is Kind.trouble:
-                row.above, row.below = 8, 8
-            elif row.kind is Kind.notice:
-                row.above, row.below = 6, 2
-            elif row.kind is Kind.waiting or row.live:
-                row.below = 8
 
     def _column(self) -> tuple[int, int]:
         """Left edge and width of the column of text, in pixels."""
@@ -339,7 +267,7 @@ class MessageView(QAbstractScrollArea):
         if isinstance(widget, SafeBrowser):
             row.width = round(column * 0.82) - 2 * _BUBBLE if row.entry.shown.mine else column
             if row.html is None:
-                rendered = self._markdown.render(row.segment.markdown, at_rest=not row.live)
+                rendered = self._markdown.as_written(row.segment.text) if row.entry.raw else self._markdown.render(row.segment.markdown, at_rest=not row.live)
                 row.html, row.codes = rendered.html, rendered.codes
                 height = widget.set_html(row.html, row.width)
             else:
@@ -369,7 +297,7 @@ class MessageView(QAbstractScrollArea):
             return browser
         if row.kind is Kind.bar:
             bar = self._free_bars.pop() if self._free_bars else self._new_bar()
-            bar.show_message(shown, self._words, self._icons)
+            bar.show_message(shown, self._words, self._icons, raw=row.entry.raw)
             return bar
         if row.kind is Kind.trouble and shown.trouble is not None:
             card = TroubleCard(shown.trouble, self._words.details, self._words.copy, self.viewport(), shown.speaker)
@@ -467,7 +395,11 @@ class MessageView(QAbstractScrollArea):
 
     def _bar_acted(self, action: str) -> None:
         if (row := self._row_of(self.sender())) is not None:
-            self.acted.emit(row.entry.shown.key, action)
+            key = row.entry.shown.key
+            if action == RAW:
+                self.show_raw(key, not row.entry.raw)
+            else:
+                self.acted.emit(key, action)
 
     def _bar_stepped(self, step: int) -> None:
         if (row := self._row_of(self.sender())) is not None:
@@ -548,13 +480,6 @@ class MessageView(QAbstractScrollArea):
             top, bottom = texts[0].top, texts[-1].top + texts[-1].height
             painter.drawRoundedRect(QRectF(left + column - width, top - offset, width, bottom - top), 12, 12)
         painter.end()
-
-
-def _with(shown: Shown, *, text: str | None = None, waiting: str | None = None) -> Shown:
-    return Shown(
-        shown.key, shown.text if text is None else text, shown.mine, shown.speaker, shown.note, shown.actions, shown.place, shown.live,
-        shown.waiting if waiting is None else waiting, shown.trouble,
-    )  # fmt: skip
 
 
 def all_buttons(view: MessageView) -> list[QToolButton]:

@@ -19,11 +19,16 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class MessageAction:
-    """A small button under a message."""
+    """A small button under a message, or an entry of the menu at the end of its buttons."""
 
     id: str
     text: str
-    icon: str
+    icon: str = ""
+    """Its name; needless in the menu."""
+    more: bool = False
+    """In the menu, not a button of its own."""
+    on: bool | None = None
+    """Whether it is switched on; None: it is nothing to switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class ViewWords:
     """"picture: {name}"."""
     list: str
     """The accessible name of the whole."""
+    more: str
+    """The button with the actions of second rank."""
 
 
 Tone: TypeAlias = Literal["good", "fair", "poor", "no", "unknown"]

@@ -52,7 +52,7 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
     mine = message.role == "user"
     speaker = (_("Your message {number}") if mine else _("Reply {number}")).format(number=place)
     live = message.state == "streaming"
-    actions = [MessageAction("copy", _("Copy"), "copy"), MessageAction("text", _("Select text"), "text")] if message.text else []
+    actions = [MessageAction("copy", _("Copy"), "copy")] if message.text else []
     if not mine:
         actions.append(MessageAction("again", _("Write again"), "again"))
     trouble = None
@@ -67,6 +67,13 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
                 hint=_("Start {server} and try again, or go on with the built-in engine.").format(server=server),
             )
         actions = [action for action in actions if action.id != "again"]
+    if message.text:
+        actions += [
+            MessageAction("copy_text", _("Copy without Markdown"), more=True),
+            MessageAction("copy_chat", _("Copy the whole chat"), more=True),
+            MessageAction("text", _("Select text…"), more=True),
+            MessageAction("raw", _("Show as it was written"), more=True),
+        ]
     return Shown(
         key=message.id, text=message.text, mine=mine, speaker=speaker, note="" if mine else reply_note(message, is_last=is_last), actions=tuple(actions),
         place=tree.place(message.id), live=live, waiting=waiting, trouble=trouble, notices=notices(message.made_of, is_last=is_last) if not live else (),
