@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from localstory import models, words
 from localstory.chats import Chats
+from localstory.chats.organise import Organiser
 from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.pack_shelf import remove_pack
@@ -64,6 +65,7 @@ class App:
         self._closed = False
         self._database = Database(home.database)
         self.chats = Chats(self._database, self.hub)
+        self.organiser = Organiser(self._database, self.hub, self.chats.stop, home.root / "trash_days.json")
         """`await open_data()` first; it needs the right to write (`open_app(writes=True)`)."""
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)

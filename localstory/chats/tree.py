@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NewType, TypeAlias
 
@@ -91,6 +91,25 @@ class Tree:
         while children := self.children(at):
             at = children[-1]
         return at
+
+    def below(self, message: MessageId) -> list[MessageId]:
+        """The message and everything that follows it, in all branches."""
+        found, todo = [], [message]
+        while todo:
+            at = todo.pop()
+            found.append(at)
+            todo += self.children(at)
+        return found
+
+    def next_to(self, message: MessageId, gone: Collection[MessageId]) -> MessageId | None:
+        """Where a chat stands when `gone` goes with `message`: in the version before it, or after it, or at the message before both."""
+        siblings = self.siblings(message)
+        at = siblings.index(message)
+        for other in [*reversed(siblings[:at]), *siblings[at + 1 :]]:
+            if other not in gone:
+                return self.tip_below(other)
+        parent = self.messages[message].parent_id
+        return parent if parent in self.messages and parent not in gone else None
 
 
 def title_from(text: str, limit: int = 60) -> str:
