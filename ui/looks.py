@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QFontInfo, QIcon
+from PySide6.QtWidgets import QApplication
 
 from localstory.words import _
 from ui import theme
 from ui.widgets.badge import BadgeColours
+from ui.widgets.formulas import Formulas
 from ui.widgets.markdown import Colours, Markdown
 from ui.widgets.memory_bars import BarColours
 from ui.widgets.values import ViewWords
@@ -15,8 +17,9 @@ from ui.widgets.values import ViewWords
 def markdown() -> Markdown:
     """Markdown in the colours in use."""
     look = theme.look()
-    colours = Colours(look.text, look.quiet, look.accent, look.raised, look.line, look.code_style, theme.mono_family())
-    return Markdown(colours, copy_word=_("Copy"), image_word=_("picture: {name}"))
+    font = QApplication.font()
+    colours = Colours(look.text, look.quiet, look.accent, look.raised, look.line, look.code_style, theme.mono_family(), QFontInfo(font).pixelSize())
+    return Markdown(colours, copy_word=_("Copy"), image_word=_("picture not loaded: {name}"), formulas=Formulas(font, look.text))
 
 
 def message_icons() -> dict[str, QIcon]:
@@ -37,7 +40,6 @@ def view_words() -> ViewWords:
         details=_("Details"),
         copy=_("Copy details"),
         copy_code=_("Copy"),
-        image=_("picture: {name}"),
         list=_("Messages"),
         more=_("More"),
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from ui.widgets.finding import Folded
 from ui.widgets.segments import Segment, cut, limit, segments
 from ui.widgets.values import Shown
 
@@ -133,7 +134,10 @@ class Entry:
 class Row:
     """A part of a message that is laid out at once. Heights and tops are pixels."""
 
-    __slots__ = ("above", "below", "codes", "entry", "height", "html", "kind", "known_width", "live", "segment", "top", "widget", "width")
+    __slots__ = (
+        "above", "below", "codes", "entry", "found", "found_for", "height", "html", "kind", "known_width", "lines", "live", "room", "segment",
+        "squeezed", "top", "waits", "widest", "widget", "width",
+    )  # fmt: skip
 
     def __init__(self, entry: Entry, kind: Kind, segment: Segment | None = None) -> None:
         self.entry = entry
@@ -142,6 +146,11 @@ class Row:
         self.live = False
         self.html: str | None = None
         self.codes: tuple[str, ...] = ()
+        self.widest = 0
+        self.waits = False
+        """As in `markdown.Rendered`."""
+        self.room = 0
+        """The width in pixels that it was rendered for."""
         self.height = 0
         """With `above` and `below`."""
         self.above = 0
@@ -151,11 +160,19 @@ class Row:
         """The width of the column for which `height` was measured; -1: it is a guess."""
         self.top = 0
         self.widget: Any = None
+        self.found = 0
+        self.found_for = -1
+        self.lines: tuple[Folded, ...] | None = None
+        self.squeezed: tuple[str | None] | None = None
+        """What `finder.py` found in it, for which search, and what it remembers to find the next quicker."""
 
     def forget(self) -> None:
         """Its words are others now, or look other: it must be rendered and measured again."""
         self.html = None
         self.known_width = -1
+        self.found_for = -1
+        self.lines = None
+        self.squeezed = None
 
     def guess_height(self, column: int) -> int:
         """A height from the number of characters, for rows nobody has seen yet."""

@@ -17,7 +17,8 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, Q
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from ui.widgets.cards import TroubleCard, label
-from ui.widgets.markdown import COPY_SCHEME, Markdown
+from ui.widgets.finder import Finder
+from ui.widgets.markdown import COPY_SCHEME, NOTE_SCHEME, Markdown
 from ui.widgets.message_bar import RAW, Bar
 from ui.widgets.message_rows import Entry, Kind, Row
 from ui.widgets.safe_browser import SafeBrowser
@@ -46,6 +47,8 @@ class MessageView(QAbstractScrollArea):
         super().__init__(parent)
         self._words = words
         self._markdown = markdown
+        if markdown.formulas is not None:
+            markdown.formulas.ready.connect(self._formulas_ready)
         self._icons = icons
         self._bubble = (QColor(bubble[0]), QColor(bubble[1]))
         self._entries: list[Entry] = []
@@ -74,6 +77,7 @@ class MessageView(QAbstractScrollArea):
         self.setAccessibleName(words.list)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setAutoFillBackground(False)
+        self.finder = Finder(self)
         self._new_text = QPushButton(words.new_text, self)
         self._new_text.setAccessibleName(words.new_text)
         self._new_text.clicked.connect(self.scroll_to_end)
@@ -101,6 +105,7 @@ class MessageView(QAbstractScrollArea):
         self._rows = [row for entry in entries for row in entry.rows]
         self._measure_from(0)
         self._arrange(anchor)
+        self.finder.rows_changed()
 
     def append(self, key: int, text: str, at: int) -> None:
         """The next words of a message that is being written, `at` characters after its beginning; shown within 33 ms,
@@ -146,6 +151,7 @@ class MessageView(QAbstractScrollArea):
         self._arrange(None)
         if not self._follow:
             self._offer_new_text()
+        self.finder.rows_changed()
         cost = time.perf_counter() - began
         self.flush_costs.append(cost)
         del self.flush_costs[:-2000]
@@ -184,6 +190,25 @@ class MessageView(QAbstractScrollArea):
     def browsers(self) -> Sequence[SafeBrowser]:
         """The texts in sight, from top to bottom."""
         return [row.widget for row in self._in_sight if isinstance(row.widget, SafeBrowser)]
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Every row, seen or not, from top to bottom."""
+        return self._rows
+
+    def rows_of(self, key: int) -> list[Row]:
+        """The rows with the words of a message."""
+        entry = self._entry(key)
+        return entry.texts if entry is not None else []
+
+    def shown_lines(self, row: Row) -> list[str]:
+        """The words that a row shows or would show."""
+        return row.segment.text.split("\n") if row.entry.raw else self._markdown.lines(row.segment.markdown)
+
+    def light_rows(self) -> None:
+        """Light in what is in sight what is looked for."""
+        for row in self._in_sight:
+            self.finder.light(row)
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -266,10 +291,8 @@ class MessageView(QAbstractScrollArea):
         widget = row.widget
         if isinstance(widget, SafeBrowser):
             row.width = round(column * 0.82) - 2 * _BUBBLE if row.entry.shown.mine else column
-            if row.html is None:
-                rendered = self._markdown.as_written(row.segment.text) if row.entry.raw else self._markdown.render(row.segment.markdown, at_rest=not row.live)
-                row.html, row.codes = rendered.html, rendered.codes
-                height = widget.set_html(row.html, row.width)
+            if row.html is None or (row.widest > min(row.room, row.width) and row.room != row.width):
+                height = widget.set_html(self._render(row), row.width)
             else:
                 height = widget.fit(row.width)
             if row.entry.shown.mine and len(row.entry.rows) <= 2:
@@ -284,6 +307,22 @@ class MessageView(QAbstractScrollArea):
         if isinstance(widget, Bar):
             return max(28, widget.sizeHint().height())
         return max(24, int(widget.sizeHint().height()))
+
+    def _render(self, row: Row) -> str:
+        if row.entry.raw:
+            rendered = self._markdown.as_written(row.segment.text)
+        else:
+            rendered = self._markdown.render(row.segment.markdown, at_rest=not row.live, room=row.width)
+        row.html, row.codes, row.widest, row.waits, row.room = rendered.html, rendered.codes, rendered.widest, rendered.waits, row.width
+        return rendered.html
+
+    def _formulas_ready(self, forgotten: bool) -> None:
+        """Formulas that were shown as they were written have their pictures now."""
+        anchor = self._anchor()
+        for row in self._rows:
+            if row.waits or (forgotten and row.widest):
+                row.forget()
+        self._arrange(anchor)
 
     def _widget_for(self, row: Row, column: int) -> QWidget:
         shown = row.entry.shown
@@ -314,7 +353,7 @@ class MessageView(QAbstractScrollArea):
         return waiting
 
     def _new_browser(self) -> SafeBrowser:
-        browser = SafeBrowser(self.viewport())
+        browser = SafeBrowser(self.viewport(), self._markdown.formulas)
         browser.anchorClicked.connect(self._link_clicked)
         return browser
 
@@ -358,6 +397,8 @@ class MessageView(QAbstractScrollArea):
             row.widget.setGeometry(x, row.top + row.above - offset, row.width, row.height - row.above - row.below)
             row.widget.show()
         self._in_sight = wanted
+        if self.finder.is_on:
+            self.light_rows()
         self._order_focus()
         self.viewport().update()
 
@@ -390,8 +431,23 @@ class MessageView(QAbstractScrollArea):
             if number.isdecimal() and int(number) < len(row.codes):
                 QGuiApplication.clipboard().setText(row.codes[int(number)])
                 self.code_copied.emit()
+        elif row is not None and address.startswith(NOTE_SCHEME):
+            self._show_note(row.entry, url.path())
+        else:
+            self.link_wanted.emit(address)
+
+    def _show_note(self, entry: Entry, label: str) -> None:
+        row = next((row for row in entry.texts if f"[^{label}]:" in row.segment.text), None)
+        if row is not None:
+            self.scroll_to_row(row)
+
+    def scroll_to_row(self, row: Row, below: int = 0) -> None:
+        """Bring a row in sight, `below` pixels of it included, a little under the upper edge; its height may be a guess until then."""
+        if row not in self._rows:
             return
-        self.link_wanted.emit(address)
+        self._follow = False
+        self._arrange((row, below - self.viewport().height() // 4))
+        self._follow = self.verticalScrollBar().value() >= self.verticalScrollBar().maximum() - _NEAR_END
 
     def _bar_acted(self, action: str) -> None:
         if (row := self._row_of(self.sender())) is not None:

@@ -71,8 +71,6 @@ class ViewWords:
     details: str
     copy: str
     copy_code: str
-    image: str
-    """"picture: {name}"."""
     list: str
     """The accessible name of the whole."""
     more: str
