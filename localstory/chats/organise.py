@@ -70,7 +70,7 @@ class Organiser:
 
     def trash(self) -> list[Trashed]:
         """What can be brought back, the latest first."""
-        return self._database.read(lambda connection: trash.listed(connection, self._clock()))
+        return self._database.read(lambda connection: trash.listed(connection, self._days.credible(self._clock())))
 
     # -- folders -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +94,8 @@ class Organiser:
         """Into `parent` (None: the top), behind `after` (None: first). Raises BadRequest when that is inside itself."""
 
         def work(connection: sqlite3.Connection) -> Undo:
-            if not organising.in_sight(connection, "folder", [folder] + ([parent] if parent is not None else [])):
+            both = [folder] if parent is None else [folder, parent]
+            if len(organising.in_sight(connection, "folder", both)) < len(set(both)):
                 raise _gone()
             if parent is not None and parent in organising.inside(connection, folder):
                 raise BadRequest(title=mark("A folder can't be moved into itself"))
@@ -113,7 +114,7 @@ class Organiser:
         await self._stop_all(self._database.read(lambda connection: organising.chats_in(connection, within)))
 
         def work(connection: sqlite3.Connection) -> Undo:
-            now, record = self._now(), organising.Record(connection)
+            now, record = self._moment(), organising.Record(connection)
             within = organising.in_sight(connection, "folder", organising.inside(connection, folder))
             record.set("chat", "deleted_at", dict.fromkeys(organising.chats_in(connection, [FolderId(one) for one in within]), now))
             record.set("folder", "deleted_at", dict.fromkeys(within, now))
@@ -198,7 +199,7 @@ class Organiser:
 
         def work(connection: sqlite3.Connection) -> Undo:
             record = organising.Record(connection)
-            record.set("chat", "deleted_at", dict.fromkeys(organising.in_sight(connection, "chat", every), self._now()))
+            record.set("chat", "deleted_at", dict.fromkeys(organising.in_sight(connection, "chat", every), self._moment()))
             return record.undo()
 
         return await self._do(work, every)
@@ -214,7 +215,7 @@ class Organiser:
         def work(connection: sqlite3.Connection) -> Undo:
             record = organising.Record(connection)
             record.set("chat", "tip_id", {chat: None})
-            record.set("message", "deleted_at", dict.fromkeys([one.id for one in store.messages(connection, chat)], self._now()))
+            record.set("message", "deleted_at", dict.fromkeys([one.id for one in store.messages(connection, chat)], self._moment()))
             return record.undo()
 
         return await self._do(work, (chat,))
@@ -244,7 +245,7 @@ class Organiser:
             record = organising.Record(connection)
             if tip is not None or here.tip_id in gone:
                 record.set("chat", "tip_id", {chat: tip if tip is not None else tree.next_to(about, gone)})
-            record.set("message", "deleted_at", dict.fromkeys(gone, self._now()))
+            record.set("message", "deleted_at", dict.fromkeys(gone, self._moment()))
             return record.undo()
 
         return await self._do(work, (chat,))
@@ -272,8 +273,8 @@ class Organiser:
         if what is not None:
             gone = await self._do(lambda connection: trash.remove(connection, what), folders=True, tell=False)
         else:
-            now = self._clock()
-            limit = self._days.limit(now)
+            limit = self._days.limit(self._clock())
+            now = self._days.credible(self._clock())
             gone = await self._do(lambda connection: trash.remove_old(connection, now, limit), tell=False)
         if gone:
             self._hub.publish(Changed("chats", (), ORIGIN))
@@ -375,6 +376,11 @@ class Organiser:
     def _now(self) -> int:
         """Milliseconds since 1970; never the same twice, for what was deleted together is known by its moment."""
         self._last = max(self._clock(), self._last + 1)
+        return self._last
+
+    def _moment(self) -> int:
+        """The moment of a deletion: a clock that stands years back does not make it look old."""
+        self._last = max(self._days.credible(self._clock()), self._last + 1)
         return self._last
 
     def _message(self, message: MessageId) -> ChatMessage:

@@ -18,7 +18,7 @@ from localstory.chats.tree import ChatId
 
 KEPT_DAYS = 30
 _DAY_MS = 86_400_000
-_DAYS_OF_USE = 3
+_DAYS_OF_USE = 4
 """On how many days since the deletion localstory must have run before anything is removed by time."""
 _MOST_DAYS = 400
 
@@ -175,32 +175,44 @@ def remove_folders(connection: sqlite3.Connection, folders: Iterable[int]) -> No
 
 
 class TrashDays:
-    """On which days localstory ran, in a small file: time in the trash counts only while the program is in use.
+    """On which days localstory ran, in a small file: time in the trash counts only while the program is in use, and a clock that
+    is wrong for a while is recognised by the days before and after it.
 
     A file that is lost or broken only means that everything is kept for some days more.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
+        self._days = self._read()
 
-    def limit(self, now: int) -> int | None:
+    def credible(self, clock: int) -> int:
+        """The moment it is (milliseconds since 1970), never before the last day that is known."""
+        return max([clock, *(day * _DAY_MS for day in self._days)])
+
+    def limit(self, clock: int) -> int | None:
         """What was deleted before this moment may go now (milliseconds since 1970), or None for nothing. Notes today."""
-        days = sorted({*self._read(), now // _DAY_MS})[-_MOST_DAYS:]
-        self._write(days)
-        # The clock of days that are still to come was wrong; today's own may be wrong too, and counts from tomorrow on.
-        passed = [day for day in days if day < now // _DAY_MS]
-        if len(passed) < _DAYS_OF_USE:
+        today = clock // _DAY_MS
+        days = [*[day for day in self._days if day != today][-_MOST_DAYS:], today]
+        # Several days in a row before one that is known: that one was wrong.
+        latest = max(days[-_DAYS_OF_USE:])
+        if len(days) >= _DAYS_OF_USE:
+            days = [day for day in days if day <= latest]
+        self._days = days
+        self._write()
+        # Today may be wrong itself, and counts from tomorrow on.
+        passed = sorted(day for day in days if day < today)
+        if len(passed) < _DAYS_OF_USE or max(days) > today:
             return None
-        return min(now - KEPT_DAYS * _DAY_MS, passed[-_DAYS_OF_USE] * _DAY_MS)
+        return min(clock - KEPT_DAYS * _DAY_MS, passed[-_DAYS_OF_USE] * _DAY_MS)
 
     def _read(self) -> list[int]:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             found = json.loads(self._file.read_text("utf-8")) if self._file is not None else None
             if isinstance(found, list):
-                return [day for day in found if isinstance(day, int) and not isinstance(day, bool)]
+                return [day for day in found if isinstance(day, int) and not isinstance(day, bool) and 0 <= day < 10_000_000]
         return []
 
-    def _write(self, days: Sequence[int]) -> None:
+    def _write(self) -> None:
         if self._file is not None:
             with suppress(OSError):
-                self._file.write_text(json.dumps(list(days)), "utf-8")
+                self._file.write_text(json.dumps(self._days), "utf-8")
