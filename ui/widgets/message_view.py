@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from PySide6.QtCore import QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
@@ -61,6 +61,7 @@ class MessageView(QAbstractScrollArea):
         self._free_bars: list[Bar] = []
         self._in_sight: list[Row] = []
         self._focus_order: list[int] = []
+        self._widest = COLUMN
         self._raw: set[int] = set()
         """Messages that the person wants to see as they were written, for as long as the window is there."""
         self._next_flush = 0.0
@@ -157,6 +158,12 @@ class MessageView(QAbstractScrollArea):
         del self.flush_costs[:-2000]
         self._next_flush = time.monotonic() + min(_LONGEST_MS, max(_SHORTEST_MS, 4000 * cost)) / 1000
 
+    def set_column(self, pixels: int) -> None:
+        """The widest that messages stand, in pixels."""
+        if pixels != self._widest:
+            self._widest = pixels
+            self._lay_out_anew()
+
     def scroll_to_end(self) -> None:
         """Go to the newest words and follow them from now on."""
         self._follow = True
@@ -191,6 +198,14 @@ class MessageView(QAbstractScrollArea):
         """The texts in sight, from top to bottom."""
         return [row.widget for row in self._in_sight if isinstance(row.widget, SafeBrowser)]
 
+    def show_hit(self, key: int, query: str) -> bool:
+        """Go to a message and light the words of a search in it for some seconds; False when it is not shown here."""
+        return self.finder.show_hit(key, query)
+
+    def selected_words(self) -> str:
+        """What is selected in sight, "" for nothing."""
+        return next((browser.textCursor().selectedText() for browser in self.browsers if browser.textCursor().hasSelection()), "")
+
     @property
     def rows(self) -> Sequence[Row]:
         """Every row, seen or not, from top to bottom."""
@@ -218,7 +233,7 @@ class MessageView(QAbstractScrollArea):
     def _column(self) -> tuple[int, int]:
         """Left edge and width of the column of text, in pixels."""
         room = self.width()  # not the viewport's: the text must not jump when the scroll bar comes
-        width = max(120, min(COLUMN, room - 2 * _SIDE))
+        width = max(120, min(self._widest, room - 2 * _SIDE))
         return (room - width) // 2, width
 
     def _measure_from(self, first: int) -> None:
@@ -504,14 +519,25 @@ class MessageView(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
-            anchor = self._anchor()
-            for row in self._rows:
-                if row.widget is None:
-                    row.height = 0
-            self._measure_from(0)
-            self._arrange(anchor)
+            self._lay_out_anew()
         else:
             self._arrange(self._anchor())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._rows:
+            for row in self._rows:
+                row.known_width = -1
+            self._lay_out_anew()
+
+    def _lay_out_anew(self) -> None:
+        """The column is another: guess the heights of what is not in sight again, and keep what is read in place."""
+        anchor = self._anchor()
+        for row in self._rows:
+            if row.widget is None:
+                row.height = 0
+        self._measure_from(0)
+        self._arrange(anchor)
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         """Nothing: `_scrolled` moves the widgets."""

@@ -77,6 +77,24 @@ class ViewWords:
     """The button with the actions of second rank."""
 
 
+@dataclass(frozen=True, slots=True)
+class FindWords:
+    """The words of a find bar, in the person's language."""
+
+    name: str
+    """What it is for, and what stands in its empty line."""
+    previous: str
+    next: str
+    close: str
+    everywhere: str
+    """The button that looks in all chats instead."""
+    place: str
+    """ "{number} of {count}"."""
+    looking: str
+    """ "{count} so far"."""
+    none: str
+
+
 Tone: TypeAlias = Literal["good", "fair", "poor", "no", "unknown"]
 """How good news a verdict is; each has a colour and a shape of its own."""
 
