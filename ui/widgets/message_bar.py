@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -101,14 +102,21 @@ class Bar(QWidget):
         """The actions of second rank; it goes when it is closed."""
         made = QMenu(self)
         made.aboutToHide.connect(made.deleteLater)
-        for action in self._more:
-            entry = made.addAction(action.text)
-            entry.setObjectName(action.id)
-            if action.on is not None:
-                entry.setCheckable(True)
-                entry.setChecked(action.on)
+        add_actions(made, self._more)
         made.triggered.connect(self._chosen)
         return made
 
     def _chosen(self, action: QAction) -> None:
         self.acted.emit(action.objectName())
+
+
+def add_actions(menu: QMenu, actions: Iterable[MessageAction], *, raw: bool | None = None) -> None:
+    """Put actions of a message into a menu; each is known by its object name, and has the property "message"."""
+    for action in actions:
+        entry = menu.addAction(action.text)
+        entry.setObjectName(action.id)
+        entry.setProperty("message", True)
+        on = raw if action.id == RAW and raw is not None else action.on
+        if on is not None:
+            entry.setCheckable(True)
+            entry.setChecked(on)

@@ -10,25 +10,23 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
-from ui.widgets.cards import TroubleCard, label
 from ui.widgets.finder import Finder
+from ui.widgets.formulas import Formulas
 from ui.widgets.markdown import COPY_SCHEME, NOTE_SCHEME, Markdown
-from ui.widgets.message_bar import RAW, Bar
+from ui.widgets.message_bar import RAW, Bar, add_actions
 from ui.widgets.message_rows import Entry, Kind, Row
+from ui.widgets.message_widgets import BUBBLE, RowWidgets
 from ui.widgets.safe_browser import SafeBrowser
 from ui.widgets.values import Shown, ViewWords
 
 COLUMN = 760
 """Pixels: longer lines are hard to read."""
 _SIDE = 24
-_BUBBLE = 14
-"""Padding in a bubble."""
 _SHORTEST_MS, _LONGEST_MS = 33, 250
 _NEAR_END = 8
 
@@ -49,18 +47,21 @@ class MessageView(QAbstractScrollArea):
         self._markdown = markdown
         if markdown.formulas is not None:
             markdown.formulas.ready.connect(self._formulas_ready)
-        self._icons = icons
+        self._widgets = RowWidgets(self.viewport(), words, markdown, icons)
+        self._widgets.link_clicked.connect(self._link_clicked)
+        self._widgets.bar_acted.connect(self._bar_acted)
+        self._widgets.bar_stepped.connect(self._bar_stepped)
+        self._widgets.menu_wanted.connect(self._menu_wanted)
+        self._widgets.card_resized.connect(self._card_resized)
         self._bubble = (QColor(bubble[0]), QColor(bubble[1]))
         self._entries: list[Entry] = []
+        self._menu_for: Entry | None = None
         self._rows: list[Row] = []
         self._tops: list[int] = []
         self._total = 0
         self._follow = True
         self._arranging = False
-        self._free: list[SafeBrowser] = []
-        self._free_bars: list[Bar] = []
         self._in_sight: list[Row] = []
-        self._focus_order: list[int] = []
         self._widest = COLUMN
         self._raw: set[int] = set()
         """Messages that the person wants to see as they were written, for as long as the window is there."""
@@ -97,11 +98,11 @@ class MessageView(QAbstractScrollArea):
                 entry = Entry(shown, raw=shown.key in self._raw)
             elif entry.shown != shown:
                 for row in entry.change(shown):
-                    self._release(row)
+                    self._widgets.release(row)
             entries.append(entry)
         for gone in old.values():
             for row in gone.rows:
-                self._release(row)
+                self._widgets.release(row)
         self._entries = entries
         self._rows = [row for entry in entries for row in entry.rows]
         self._measure_from(0)
@@ -143,7 +144,7 @@ class MessageView(QAbstractScrollArea):
                 gone, has_changed = entry.grow()
                 rows_changed = rows_changed or has_changed
                 for row in gone:
-                    self._release(row)
+                    self._widgets.release(row)
         if first is None:
             return
         if rows_changed:
@@ -180,13 +181,26 @@ class MessageView(QAbstractScrollArea):
         anchor = self._anchor()
         for row in entry.rows:
             row.forget()
-            self._release(row)
+            self._widgets.release(row)
         self._arrange(anchor)
 
     def text_of(self, key: int) -> str:
         """The whole text of a message, as it is so far."""
         entry = self._entry(key)
         return entry.shown.text + entry.pending if entry is not None else ""
+
+    def plain_text_of(self, key: int) -> str:
+        """The same without the marks of Markdown."""
+        return self._markdown.plain(self.text_of(key))
+
+    def texts(self) -> list[tuple[str, str]]:
+        """(speaker, text) of all messages, as they were written."""
+        return [(entry.shown.speaker, entry.shown.text + entry.pending) for entry in self._entries]
+
+    @property
+    def formulas(self) -> Formulas | None:
+        """What draws the formulas of this view."""
+        return self._markdown.formulas
 
     @property
     def is_following(self) -> bool:
@@ -293,43 +307,14 @@ class MessageView(QAbstractScrollArea):
     def _settle(self, row: Row, column: int) -> bool:
         """Give a row its widget and its true height; True when the height changed."""
         if row.widget is None:
-            row.widget = self._widget_for(row, column)
+            row.widget = self._widgets.make(row, column)
             row.known_width = -1
         if row.known_width == column:
             return False
         before = row.height
-        row.height = self._measure(row, column) + row.above + row.below
+        row.height = self._widgets.measure(row, column) + row.above + row.below
         row.known_width = column
         return row.height != before
-
-    def _measure(self, row: Row, column: int) -> int:
-        widget = row.widget
-        if isinstance(widget, SafeBrowser):
-            row.width = round(column * 0.82) - 2 * _BUBBLE if row.entry.shown.mine else column
-            if row.html is None or (row.widest > min(row.room, row.width) and row.room != row.width):
-                height = widget.set_html(self._render(row), row.width)
-            else:
-                height = widget.fit(row.width)
-            if row.entry.shown.mine and len(row.entry.rows) <= 2:
-                row.width = min(row.width, int(widget.document().idealWidth()) + 2)
-                height = widget.fit(row.width)
-            return height
-        row.width = column
-        if isinstance(widget, TroubleCard):
-            return widget.column.totalHeightForWidth(column)
-        if row.kind is Kind.notice and isinstance(widget, QLabel):
-            return max(20, widget.heightForWidth(column))
-        if isinstance(widget, Bar):
-            return max(28, widget.sizeHint().height())
-        return max(24, int(widget.sizeHint().height()))
-
-    def _render(self, row: Row) -> str:
-        if row.entry.raw:
-            rendered = self._markdown.as_written(row.segment.text)
-        else:
-            rendered = self._markdown.render(row.segment.markdown, at_rest=not row.live, room=row.width)
-        row.html, row.codes, row.widest, row.waits, row.room = rendered.html, rendered.codes, rendered.widest, rendered.waits, row.width
-        return rendered.html
 
     def _formulas_ready(self, forgotten: bool) -> None:
         """Formulas that were shown as they were written have their pictures now."""
@@ -338,59 +323,6 @@ class MessageView(QAbstractScrollArea):
             if row.waits or (forgotten and row.widest):
                 row.forget()
         self._arrange(anchor)
-
-    def _widget_for(self, row: Row, column: int) -> QWidget:
-        shown = row.entry.shown
-        if row.kind is Kind.text:
-            browser = self._free.pop() if self._free else self._new_browser()
-            texts = [other for other in row.entry.rows if other.kind is Kind.text]
-            number = texts.index(row) + 1
-            browser.setAccessibleName(shown.speaker if number == 1 else self._words.part.format(speaker=shown.speaker, number=number))
-            if row.html is not None:
-                browser.set_html(row.html, column)
-            return browser
-        if row.kind is Kind.bar:
-            bar = self._free_bars.pop() if self._free_bars else self._new_bar()
-            bar.show_message(shown, self._words, self._icons, raw=row.entry.raw)
-            return bar
-        if row.kind is Kind.trouble and shown.trouble is not None:
-            card = TroubleCard(shown.trouble, self._words.details, self._words.copy, self.viewport(), shown.speaker)
-            card.pressed.connect(self._card_pressed)
-            card.resized.connect(self._card_resized)
-            return card
-        if row.kind is Kind.notice:
-            notice = label("\n".join(shown.notices), "warn", parent=self.viewport())
-            notice.setAccessibleName(f"{shown.speaker}: {notice.text()}")
-            notice.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            return notice
-        waiting = label(shown.waiting, "quiet", parent=self.viewport())
-        waiting.setAccessibleName(shown.speaker)
-        return waiting
-
-    def _new_browser(self) -> SafeBrowser:
-        browser = SafeBrowser(self.viewport(), self._markdown.formulas)
-        browser.anchorClicked.connect(self._link_clicked)
-        return browser
-
-    def _new_bar(self) -> Bar:
-        bar = Bar(self.viewport())
-        bar.acted.connect(self._bar_acted)
-        bar.stepped.connect(self._bar_stepped)
-        return bar
-
-    def _release(self, row: Row) -> None:
-        widget, row.widget = row.widget, None
-        if widget is None:
-            return
-        widget.hide()
-        if isinstance(widget, SafeBrowser):
-            if len(self._free) < 24:
-                self._free.append(widget)
-                return
-        elif isinstance(widget, Bar) and len(self._free_bars) < 24:
-            self._free_bars.append(widget)
-            return
-        widget.deleteLater()
 
     def _place(self, first: int, last: int, left: int, column: int) -> None:
         offset = self.verticalScrollBar().value()
@@ -402,52 +334,37 @@ class MessageView(QAbstractScrollArea):
                 if focused is not None and (row.widget is focused or row.widget.isAncestorOf(focused)) and row.entry in self._entries:
                     wanted.append(row)  # the keyboard is there: it may leave the sight, not the program
                 else:
-                    self._release(row)
+                    self._widgets.release(row)
         for row in wanted:
             if row.widget is None:
                 continue
             x = left
             if row.kind is Kind.text and row.entry.shown.mine:
-                x = left + column - row.width - _BUBBLE
+                x = left + column - row.width - BUBBLE
             row.widget.setGeometry(x, row.top + row.above - offset, row.width, row.height - row.above - row.below)
             row.widget.show()
         self._in_sight = wanted
         if self.finder.is_on:
             self.light_rows()
-        self._order_focus()
+        self._widgets.order_focus(self._in_sight)
         self.viewport().update()
-
-    def _order_focus(self) -> None:
-        """Tab goes from top to bottom, whatever order the widgets were made in."""
-        chain: list[QWidget] = []
-        for row in sorted(self._in_sight, key=lambda row: row.top):
-            if isinstance(row.widget, Bar):
-                chain += row.widget.buttons
-            elif isinstance(row.widget, TroubleCard):
-                chain += row.widget.findChildren(QPushButton)
-            elif isinstance(row.widget, SafeBrowser):
-                chain.append(row.widget)
-        order = [id(widget) for widget in chain]
-        if order != self._focus_order:
-            self._focus_order = order
-            for before, after in pairwise(chain):
-                QWidget.setTabOrder(before, after)
 
     # -- what the person does ------------------------------------------------------------------------------------------
 
     def _row_of(self, widget: object) -> Row | None:
         return next((row for row in self._in_sight if row.widget is widget), None)
 
-    def _link_clicked(self, url: QUrl) -> None:
-        row = self._row_of(self.sender())
-        address = url.toString()
-        if row is not None and address.startswith(COPY_SCHEME):
+    def _link_clicked(self, widget: QWidget, address: str) -> None:
+        row = self._row_of(widget)
+        if row is None:
+            return
+        if address.startswith(COPY_SCHEME):
             number = address.removeprefix(COPY_SCHEME)
             if number.isdecimal() and int(number) < len(row.codes):
                 QGuiApplication.clipboard().setText(row.codes[int(number)])
                 self.code_copied.emit()
-        elif row is not None and address.startswith(NOTE_SCHEME):
-            self._show_note(row.entry, url.path())
+        elif address.startswith(NOTE_SCHEME):
+            self._show_note(row.entry, QUrl(address).path())
         else:
             self.link_wanted.emit(address)
 
@@ -464,24 +381,40 @@ class MessageView(QAbstractScrollArea):
         self._arrange((row, below - self.viewport().height() // 4))
         self._follow = self.verticalScrollBar().value() >= self.verticalScrollBar().maximum() - _NEAR_END
 
-    def _bar_acted(self, action: str) -> None:
-        if (row := self._row_of(self.sender())) is not None:
-            key = row.entry.shown.key
-            if action == RAW:
-                self.show_raw(key, not row.entry.raw)
-            else:
-                self.acted.emit(key, action)
+    def _bar_acted(self, widget: QWidget, action: str) -> None:
+        if (row := self._row_of(widget)) is not None:
+            self.act(row.entry, action)
 
-    def _bar_stepped(self, step: int) -> None:
-        if (row := self._row_of(self.sender())) is not None:
+    def act(self, entry: Entry, action: str) -> None:
+        """Do what an action of a message says, or tell who does."""
+        if action == RAW:
+            self.show_raw(entry.shown.key, not entry.raw)
+        else:
+            self.acted.emit(entry.shown.key, action)
+
+    def _menu_wanted(self, widget: QWidget, where: QPoint) -> None:
+        """The menu of a text: what Qt offers for it, and every action of its message."""
+        row = self._row_of(widget)
+        if row is None or not isinstance(widget, SafeBrowser):
+            return
+        menu = widget.createStandardContextMenu(where)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.addSeparator()
+        add_actions(menu, row.entry.shown.actions, raw=row.entry.raw)
+        self._menu_for = row.entry
+        menu.triggered.connect(self._menu_chosen)
+        menu.popup(widget.mapToGlobal(where))
+
+    def _menu_chosen(self, action: QAction) -> None:
+        if self._menu_for is not None and action.property("message"):
+            self.act(self._menu_for, action.objectName())
+
+    def _bar_stepped(self, widget: QWidget, step: int) -> None:
+        if (row := self._row_of(widget)) is not None:
             self.stepped.emit(row.entry.shown.key, step)
 
-    def _card_pressed(self, identity: str) -> None:
-        if (row := self._row_of(self.sender())) is not None:
-            self.acted.emit(row.entry.shown.key, identity)
-
-    def _card_resized(self) -> None:
-        if (row := self._row_of(self.sender())) is not None:
+    def _card_resized(self, widget: QWidget) -> None:
+        if (row := self._row_of(widget)) is not None:
             row.known_width = -1
             self._arrange(self._anchor())
 
@@ -503,13 +436,34 @@ class MessageView(QAbstractScrollArea):
         self._new_text.adjustSize()
         self._new_text.move((self.width() - self._new_text.width()) // 2, self.height() - self._new_text.height() - 12)
 
+    def step_message(self, by: int) -> None:
+        """The keyboard goes to the message before (-1) or after (1) the one it is in, in sight or not."""
+        focus = self.focusWidget()
+        here = next((row.entry for row in self._in_sight if focus is not None and row.widget in (focus, focus.parentWidget())), None)
+        if here is not None and here in self._entries:
+            at = self._entries.index(here) + by
+        else:
+            top = self.verticalScrollBar().value() + 1
+            row = next((row for row in self._rows if row.top + row.height > top), None)
+            at = self._entries.index(row.entry) if row is not None else 0
+        if not 0 <= at < len(self._entries):
+            return
+        row = self._entries[at].rows[0]
+        bar = self.verticalScrollBar()
+        if row.top < bar.value() or row.top + min(row.height, 80) > bar.value() + self.viewport().height():
+            self.scroll_to_row(row, -24)
+        if row.widget is not None:
+            row.widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         bar = self.verticalScrollBar()
         steps = {
             Qt.Key.Key_Home: bar.minimum(), Qt.Key.Key_End: bar.maximum(), Qt.Key.Key_PageUp: bar.value() - bar.pageStep() + 40,
             Qt.Key.Key_PageDown: bar.value() + bar.pageStep() - 40, Qt.Key.Key_Up: bar.value() - 48, Qt.Key.Key_Down: bar.value() + 48,
         }  # fmt: skip
-        if event.key() in steps:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self.step_message(-1 if event.key() == Qt.Key.Key_Up else 1)
+        elif event.key() in steps:
             bar.setValue(steps[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
@@ -533,6 +487,13 @@ class MessageView(QAbstractScrollArea):
     def _lay_out_anew(self) -> None:
         """The column is another: guess the heights of what is not in sight again, and keep what is read in place."""
         anchor = self._anchor()
+        if anchor is not None:
+            # Half of a row is above the edge: half of it stays there, however high it is now.
+            row, above = anchor
+            before = max(1, row.height)
+            row.known_width = -1
+            self._settle(row, self._column()[1])
+            anchor = row, above if above < 0 else round(above * row.height / before)
         for row in self._rows:
             if row.widget is None:
                 row.height = 0
@@ -558,7 +519,7 @@ class MessageView(QAbstractScrollArea):
                 continue
             done.add(id(entry))
             texts = [other for other in entry.rows if other.kind is Kind.text]
-            width = max(other.width for other in texts) + 2 * _BUBBLE
+            width = max(other.width for other in texts) + 2 * BUBBLE
             top, bottom = texts[0].top, texts[-1].top + texts[-1].height
             painter.drawRoundedRect(QRectF(left + column - width, top - offset, width, bottom - top), 12, 12)
         painter.end()

@@ -81,7 +81,9 @@ class SafeBrowser(QTextBrowser):
         event.ignore()  # the list scrolls
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in _SCROLL_KEYS and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        steps = event.modifiers() == Qt.KeyboardModifier.ControlModifier and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        if steps or (plain and event.key() in _SCROLL_KEYS):
             event.ignore()
         else:
             super().keyPressEvent(event)
