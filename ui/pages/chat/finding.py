@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from localstory.words import _
 from ui import theme
+from ui.desk import Desk
 from ui.widgets.find_bar import FindBar
 from ui.widgets.message_view import COLUMN, MessageView
 from ui.widgets.values import FindWords
@@ -18,7 +19,7 @@ class Finding(QObject):
 
     everywhere_wanted = Signal(str)
 
-    def __init__(self, parent: QObject, view: MessageView) -> None:
+    def __init__(self, parent: QObject, desk: Desk, view: MessageView) -> None:
         super().__init__(parent)
         self._view = view
         quiet = theme.look().quiet
@@ -37,6 +38,11 @@ class Finding(QObject):
         self.row.addWidget(self.bar, 1000)
         self.row.addStretch(1)
 
+        add = desk.actions.add
+        add("chat.find", _("Find in this chat"), self.open, shortcut="Ctrl+F", icon="search", menu="chat")
+        add("chat.find_next", _("The next place"), self._next, shortcut="F3")
+        add("chat.find_previous", _("The place before"), self._previous, shortcut="Shift+F3")
+
     def open(self) -> None:
         """Show the bar; words that are selected in a message are what is looked for."""
         if not self._view.isVisible():
@@ -52,6 +58,12 @@ class Finding(QObject):
             self.bar.stepped.emit(by)
         else:
             self.open()
+
+    def _next(self) -> None:
+        self.step(1)
+
+    def _previous(self) -> None:
+        self.step(-1)
 
     def chat_changed(self) -> None:
         """Another chat is shown: nothing is looked for in it."""

@@ -23,6 +23,7 @@ class ViewParts(QObject):
         self._view = view
         self._drawing: list[Formula] = []
         view.acted.connect(self._acted)
+        desk.actions.add("chat.copy", _("Copy the whole chat"), self.copy_chat, menu="chat")
         if view.formulas is not None:
             view.formulas.drawer = self._draw
 
