@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, wait
 from enum import Enum
@@ -13,6 +15,10 @@ from typing import Any, Generic, TypeVar
 from localstory.events import Progress
 
 T = TypeVar("T")
+
+_LEAST_SECONDS, _LEAST_SHARE = 3.0, 0.05
+"""What a stage must have shown of its pace before we say how long it will take."""
+_SILENCE_SECONDS = 10.0
 
 
 class JobState(Enum):
@@ -38,12 +44,53 @@ class Job(Generic[T]):
         self._on_end = on_end
         self._ended = threading.Event()
         self._future: Future[T] | None = None
+        self.can_pause = False
+        """Whether the work comes by `may_pause` again and again."""
+        self.is_paused = False
+        self._go_on: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._stage = ""
+        self._stage_began = 0.0
+        self._share_began = 0.0
+        self._last_report = 0.0
 
     def report(self, progress: Progress) -> None:
         """Called by the work, on the loop's thread: say how far it is."""
         self.progress = progress
+        self._last_report = time.monotonic()
+        if progress.stage != self._stage:
+            self._stage, self._stage_began, self._share_began = progress.stage, self._last_report, progress.share or 0.0
         if self._on_progress is not None:
             self._on_progress(progress)
+
+    def seconds_left(self) -> float | None:
+        """How long this stage takes from now, at the pace it had so far; None while nobody can tell honestly: in its first
+        seconds, without a known whole, after a silence of ten seconds, and while it is paused."""
+        share, now = self.progress.share if self.progress is not None else None, time.monotonic()
+        if share is None or self.is_paused or now - self._last_report > _SILENCE_SECONDS or self.state is not JobState.running:
+            return None
+        took, gained = self._last_report - self._stage_began, share - self._share_began
+        if took < _LEAST_SECONDS or gained < _LEAST_SHARE:
+            return None
+        return max(0.0, took * (1.0 - share) / gained - (now - self._last_report))
+
+    async def may_pause(self) -> None:
+        """Called by work that can wait between two of its steps: waits while the person has paused it."""
+        self.can_pause = True
+        if not self.is_paused:
+            return
+        began = time.monotonic()
+        self._go_on = asyncio.get_running_loop(), asyncio.Event()
+        if self.is_paused:  # not gone on in the very moment
+            await self._go_on[1].wait()
+        self._stage_began += time.monotonic() - began  # the pause is no part of its pace
+
+    def pause(self, paused: bool = True) -> None:
+        """Ask the work to wait at its next `may_pause`, or to go on; from any thread."""
+        self.is_paused = paused
+        if not paused and self._go_on is not None:
+            loop, event = self._go_on
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the work has ended
+                loop.call_soon_threadsafe(event.set)
 
     def cancel(self) -> None:
         """Ask the work to stop; from any thread, as often as you like."""

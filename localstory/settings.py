@@ -23,6 +23,10 @@ class Settings:
 
     language: str = "system"
     theme: str = "system"
+    text_size: int = 100
+    """Percent of the usual size of all texts in the window."""
+    message_width: str = "normal"
+    chat_font: str = "sans"
     level: str = "user"
     offline: bool = False
     enter_sends: bool = True
@@ -42,11 +46,16 @@ class Settings:
     """How models are loaded: the fit check's key of a model -> settings by name, `ctx=4096 kv-type=q8_0`."""
     engine_packs: dict[str, str] = field(default_factory=dict)
     """A model's path -> the pack it runs on, where that is another; "builtin" is the portable build."""
+    shortcuts: dict[str, str] = field(default_factory=dict)
+    """An action of the window -> its shortcuts, joined by " | ", where they are not the defaults; "" is none."""
 
 
-_ALLOWED: dict[str, tuple[str, ...]] = {
+_ALLOWED: dict[str, tuple[object, ...]] = {
     "language": ("system", "en", "vi"),
     "theme": ("system", "light", "dark", "contrast"),
+    "text_size": (90, 100, 110, 125, 140, 160),
+    "message_width": ("narrow", "normal", "wide", "full"),
+    "chat_font": ("sans", "serif", "mono"),
     "level": ("user", "power", "developer"),
 }
 

@@ -15,8 +15,8 @@ from localstory import system
 from localstory.errors import CannotContinue, Size, Word, mark
 
 __all__ = [
-    "LANGUAGES", "Told", "_", "duration", "fill", "language", "mark", "ngettext", "number", "percent", "size", "system_language", "system_reason", "tell",
-    "use_language",
+    "LANGUAGES", "Told", "_", "duration", "english_of", "fill", "language", "mark", "ngettext", "number", "percent", "size", "system_language", "system_reason",
+    "tell", "use_language",
 ]  # fmt: skip
 
 LANGUAGES = ("en", "vi")
@@ -37,6 +37,7 @@ _SYSTEM_REASONS = frozenset((
 class _Current:
     translations: _gettext.NullTranslations = _gettext.NullTranslations()
     language: str = "en"
+    back: tuple[_gettext.NullTranslations, dict[str, str]] | None = None
 
 
 def system_language() -> str:
@@ -65,6 +66,20 @@ def _(message: str) -> str:
     """The words for `message` in the language in use. Placeholders stay: format the result."""
     # In a catalogue the empty message is the header.
     return _Current.translations.gettext(message) if message else ""
+
+
+def english_of(text: str) -> str:
+    """The message whose words in the language in use are `text`; "" when that is English or nobody knows.
+
+    Somebody who knows a program in English finds things by their English names. The table is made at the first question.
+    """
+    translations = _Current.translations
+    if _Current.language == "en":
+        return ""
+    if _Current.back is None or _Current.back[0] is not translations:
+        known = getattr(translations, "_catalog", {})
+        _Current.back = translations, {there: here for here, there in known.items() if isinstance(here, str)}
+    return _Current.back[1].get(text, "")
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:

@@ -116,7 +116,11 @@ class Window:
 
     def wear(self) -> None:
         """Put on the look of the settings."""
-        theme.wear(self.application, theme.resolve(self.app.settings.theme), self._family)
+        chosen = self.app.settings
+        theme.wear(
+            self.application, theme.resolve(chosen.theme), self._family,
+            text_size=chosen.text_size, message_width=chosen.message_width, chat_font=chosen.chat_font,
+        )  # fmt: skip
 
     def _system_look_changed(self) -> None:
         if self.app.settings.theme == "system" and theme.resolve("system") is not theme.look():

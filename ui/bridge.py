@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import shiboken6
@@ -16,11 +18,30 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from localstory.app import App
 from localstory.chats.service import Wrote
 from localstory.events import Progress
-from localstory.runtime import Job
+from localstory.runtime import Job, JobState
 
 T = TypeVar("T")
 
 FRAME_MS = 33
+MOST_ENDED = 50
+"""Jobs that have ended and stay in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the result of a job is: a room with what it should show there (see `Desk.go`), or a file or folder."""
+
+    room: str = ""
+    what: object = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _More:
+    """What can be done with a job that has ended."""
+
+    again: Callable[[], object] | None
+    place: Callable[[Any], Place | None] | None
 
 
 class Bridge(QObject):
@@ -28,6 +49,8 @@ class Bridge(QObject):
 
     heard = Signal(object)
     jobs_changed = Signal()
+    settings_changed = Signal(str)
+    """A setting's name, after it was kept. Rooms hear it from their desk."""
     _woken = Signal()
 
     def __init__(self, app: App) -> None:
@@ -35,6 +58,7 @@ class Bridge(QObject):
         self.app = app
         self.jobs: list[Job[Any]] = []
         """Jobs with a title, newest last: what runs, and the last ones that ended."""
+        self._more: dict[int, _More] = {}
         self._queue: list[tuple[Callable[..., object] | None, Any]] = []
         self._lock = threading.Lock()
         self._awake = False
@@ -53,10 +77,17 @@ class Bridge(QObject):
         *,
         on_end: Callable[[Job[T]], object] | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        can_repeat: bool = False,
+        place: Callable[[T], Place | None] | None = None,
     ) -> Job[T]:
         """Run `work(job)` on the core's loop. The callbacks, bound methods of QObjects, run on the Qt thread, and not at
         all when their object is gone. A job without a title is not shown in the list of jobs. Errors that nobody asked
-        for (no `on_end`) rise to the hook."""
+        for (no `on_end`) rise to the hook.
+
+        In the list of jobs: one that `can_repeat` has "Try again" when it failed or was stopped (`work` is called once
+        more, so it must use nothing of a room that may be gone), and `place(result)` says where "Open" leads. Work that
+        calls `job.may_pause()` between its steps can be paused there.
+        """
 
         def progressed(progress: Progress) -> None:
             if on_progress is not None:
@@ -71,10 +102,37 @@ class Bridge(QObject):
 
         job = self.app.runtime.start(title, work, on_progress=progressed, on_end=ended)
         if title:
-            self.jobs = [old for old in self.jobs if old.state.value == "running"] + [old for old in self.jobs if old.state.value != "running"][-8:] + [job]
-            self.jobs.sort(key=lambda each: each.number)
-            self.jobs_changed.emit()
+            again = (lambda: self.start(title, work, on_end=on_end, on_progress=on_progress, can_repeat=True, place=place)) if can_repeat else None
+            self._more[job.number] = _More(again, place)
+            ended_jobs = [old for old in self.jobs if old.state is not JobState.running]
+            self._keep([old for old in self.jobs if old not in ended_jobs] + ended_jobs[-MOST_ENDED:] + [job])
         return job
+
+    def _keep(self, jobs: list[Job[Any]]) -> None:
+        self.jobs = sorted(jobs, key=lambda each: each.number)
+        self._more = {each.number: self._more[each.number] for each in self.jobs if each.number in self._more}
+        self.jobs_changed.emit()
+
+    def can_repeat(self, job: Job[Any]) -> bool:
+        """Whether a job that failed or was stopped can be tried again."""
+        more = self._more.get(job.number)
+        return more is not None and more.again is not None and job.state in (JobState.failed, JobState.cancelled)
+
+    def repeat(self, job: Job[Any]) -> None:
+        """Try it again: a new job takes its place in the list."""
+        more = self._more.get(job.number)
+        if self.can_repeat(job) and more is not None and more.again is not None:
+            self._keep([old for old in self.jobs if old is not job])
+            more.again()
+
+    def place_of(self, job: Job[Any]) -> Place | None:
+        """Where the result of a job that is done can be seen; None: nowhere."""
+        more = self._more.get(job.number)
+        return more.place(job.result) if more is not None and more.place is not None and job.state is JobState.done else None
+
+    def forget_ended(self) -> None:
+        """Take what has ended out of the list."""
+        self._keep([job for job in self.jobs if job.state is JobState.running])
 
     def close(self) -> None:
         """Hear nothing more."""

@@ -29,6 +29,15 @@ def trouble(error: BaseException, buttons: Buttons = ()) -> Trouble:
     )
 
 
+def words_of(error: BaseException) -> tuple[str, str, str, str]:
+    """Title, detail, hint and details of an error that was told elsewhere already: nothing goes into the log once more."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, CannotContinue):
+        said = words.tell(error)
+        return said.title, said.detail, said.hint, f"{error.code}\n{details}"
+    return _("Something went wrong inside localstory"), str(error), "", details
+
+
 def kept_trouble(record: dict[str, object], buttons: Buttons = ()) -> Trouble:
     """What a card says about an error that was kept with a message."""
     said = told(record)

@@ -11,6 +11,7 @@ from ui.widgets.badge import BadgeColours
 from ui.widgets.formulas import Formulas
 from ui.widgets.markdown import Colours, Markdown
 from ui.widgets.memory_bars import BarColours
+from ui.widgets.message_view import MessageView
 from ui.widgets.values import ViewWords
 
 
@@ -26,6 +27,12 @@ def message_icons() -> dict[str, QIcon]:
     """The icons under messages, quiet."""
     names = ("left", "right", "copy", "text", "again", "more", "good", "bad")
     return {name: theme.icon(name, theme.look().quiet, size=16, stateful=name in ("left", "right", "good", "bad")) for name in names}
+
+
+def dress(view: MessageView) -> None:
+    """The width and the font of messages as the settings have them."""
+    view.set_column(theme.column())
+    view.setFont(theme.chat_font())
 
 
 def view_words() -> ViewWords:

@@ -2,74 +2,60 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from PySide6.QtCore import QEventLoop, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from localstory import words
-from localstory.runtime import Job, JobState
-from localstory.words import _, percent, size
+from localstory.words import _
 from ui import theme
-from ui.actions import Actions
+from ui.base_window import BaseWindow, focus_by_identifier, run_at_most
 from ui.bridge import Bridge
-from ui.desk import Desk, Page
-from ui.layout_memory import Layout, read_layout, write_layout
+from ui.chat_window import ChatWindow
+from ui.desk import Page
+from ui.layout_memory import Memory
 from ui.pages.chat.page import ChatPage
 from ui.pages.home.page import HomePage
 from ui.pages.machine.page import MachinePage
 from ui.pages.models.page import ModelsPage
 from ui.pages.settings.page import SettingsPage
 from ui.pages.story.page import StoryPage
-from ui.widgets.cards import Toast, label
+from ui.room_actions import add_chat_actions
+from ui.status_bar import StatusBar
 from ui.widgets.folding import FoldingFrame
-from ui.widgets.jobs_list import JobRow, JobsList
-from ui.widgets.palette import Choice, Palette
+from ui.widgets.palette import Choice
 
 ROOMS: tuple[type[Page], ...] = (HomePage, ChatPage, StoryPage, ModelsPage, MachinePage, SettingsPage)
 """To add a room: a package in ui/pages with a Page, and its class here."""
-MEMORY_EVERY_MS = 4000
+REBUILD = ("language", "theme", "text_size", "message_width", "chat_font")
+"""Settings that every widget is made of."""
 
 
-class MainWindow(QMainWindow):
+class MainWindow(BaseWindow):
     """Made anew inside when language or look change: everything on screen comes from the core, so nothing is lost."""
 
     def __init__(self, bridge: Bridge, wear: Callable[[], None]) -> None:
-        super().__init__()
-        self._bridge = bridge
-        self._app = bridge.app
+        super().__init__(bridge, Memory(bridge.app.home.root / "window.json"))
         self._wear = wear
-        self._memory_file = self._app.home.root / "window.json"
-        self._layout: Layout = read_layout(self._memory_file)
-        self._undo: Callable[[], object] | None = None
-        self.setWindowTitle("localstory")
+        self.windows: list[ChatWindow] = []
+        """The other windows, each with one chat."""
         self.setMinimumSize(800, 500)
-        self.resize(self._layout.width, self._layout.height)
-        if self._layout.maximized:
+        layout = self.memory.layout
+        self.stand_where_it_was(layout)
+        if layout.maximized:
             self.setWindowState(Qt.WindowState.WindowMaximized)
-        self._actions = Actions(self)
-        self._model_words = ""
-        self._speed_words = ""
-        self._memory_timer = QTimer(self)
-        self._memory_timer.setInterval(MEMORY_EVERY_MS)
-        self._memory_timer.timeout.connect(self._show_memory)
-        bridge.jobs_changed.connect(self._show_jobs)
+        bridge.settings_changed.connect(self._setting_changed)
         self._build()
 
     # -- building ------------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._model_words = _("No model is loaded")
-        self.desk = Desk(self._bridge, self._actions, self._toast)
+        self.desk = self._make_desk()
         self.desk.room_wanted.connect(self.go)
-        self.desk.model_state.connect(self._show_model_state)
-        self.desk.speed.connect(self._show_speed)
-        self.desk.settings_changed.connect(self._setting_changed)
+        self.desk.window_wanted.connect(self.open_window)
         whole = QWidget()
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -78,7 +64,8 @@ class MainWindow(QMainWindow):
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(0)
         rows.addLayout(columns, 1)
-        self.frame = FoldingFrame((self._layout.pane_width, self._layout.side_width), (self._layout.pane_folded, self._layout.side_folded))
+        layout = self.memory.layout
+        self.frame = FoldingFrame((layout.pane_width, layout.side_width), (layout.pane_folded, layout.side_folded))
         self.pages: dict[str, Page] = {}
         self._buttons: dict[str, QToolButton] = {}
         for kind in ROOMS:
@@ -87,17 +74,16 @@ class MainWindow(QMainWindow):
             self.frame.add(page.pane, page.place, page.side)
         columns.addWidget(self._make_rail())
         columns.addWidget(self.frame, 1)
-        rows.addWidget(self._make_status())
+        self.status = StatusBar(self.desk, self)
+        rows.addWidget(self.status)
         self._whole = whole
         self.setCentralWidget(whole)
-        self._toast_frame = Toast(whole)
-        self._toast_frame.pressed.connect(self._undo_pressed)
+        self.toasts.raise_()
         self._register_actions()
-        self._show_jobs()
-        self._show_memory()
-        self._memory_timer.start()
+        self.status.show_jobs()
+        self._write_timer.start()
         self.room = ""
-        self.go(self._layout.room if self._layout.room in self.pages else "home", self._layout.chat or None)
+        self.go(layout.room if layout.room in self.pages else "home", layout.chat or None)
 
     def _make_rail(self) -> QWidget:
         rail = QFrame()
@@ -136,71 +122,36 @@ class MainWindow(QMainWindow):
             column.addWidget(made)
         return rail
 
-    def _make_status(self) -> QWidget:
-        status = QFrame()
-        status.setObjectName("status")
-        self._status = status
-        status.setFixedHeight(30)
-        row = QHBoxLayout(status)
-        row.setContentsMargins(12, 0, 8, 0)
-        row.setSpacing(16)
-        self._model_label = label(self._model_words, "small", wrap=False)
-        self._memory_label = label("", "small", wrap=False)
-        self._speed_label = label(self._speed_words, "small", wrap=False)
-        for made in (self._model_label, self._memory_label, self._speed_label):
-            row.addWidget(made)
-        row.addStretch(1)
-        self._jobs_button = self._status_button("jobs")
-        self._jobs_button.clicked.connect(self._open_jobs)
-        row.addWidget(self._jobs_button)
-        self._jobs_list = JobsList(_("Jobs"), _("Nothing runs. Slow work shows here while it is done."), _("Stop"), _("Stop: {title}"), self)
-        self._jobs_list.stop_wanted.connect(self._stop_job)
-        self._level_button = self._status_button("down")
-        self._level_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        self._level_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        row.addWidget(self._level_button)
-        self._fill_level_menu()
-        return status
-
-    def _status_button(self, icon: str) -> QToolButton:
-        made = QToolButton()
-        made.setProperty("kind", "status")
-        made.setIcon(theme.icon(icon, theme.look().quiet, size=14))
-        made.setIconSize(QSize(14, 14))
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        return made
-
     def _register_actions(self) -> None:
         add, chat = self._actions.add, self.pages["chat"]
         assert isinstance(chat, ChatPage)
-        part = "chat"
-        add("chat.new", _("New chat"), self._new_chat, shortcut="Ctrl+N", icon="plus", menu=part)
-        add("chat.again", _("Write the last reply again"), chat.again_last, shortcut="Ctrl+R", icon="again", menu=part)
-        add("chat.stop", _("Stop writing"), chat.stop, shortcut="Ctrl+.", icon="stop", menu=part)
-        add("chat.rename", _("Rename the chat"), chat.list.rename_current, icon="pencil", menu=part)
-        add("chat.delete", _("Delete the chat"), chat.delete_current, icon="trash", menu=part)
+        add_chat_actions(self.desk, chat, self._new_chat, self._open_beside)
         part = "go"
         for number, page in enumerate(self.pages.values(), 1):
             shortcut = f"Ctrl+{number}" if page.name != "settings" else "Ctrl+,"
-            add(
-                f"go.{page.name}",
-                _("Go to: {room}").format(room=page.title),
-                partial(self.go, page.name),
-                shortcut=shortcut,
-                icon=page.icon,
-                menu=part,
-            )
-        add("go.jump", _("Jump to a chat or model"), self._open_jump, shortcut="Ctrl+K", icon="search", menu=part)
+            text = _("Go to: {room}").format(room=page.title)
+            also = f"{page.name} {words.english_of(page.title)}" + (" preferences options" if page.name == "settings" else "")
+            add(f"go.{page.name}", text, partial(self.go, page.name), shortcut=shortcut, icon=page.icon, menu=part, also=also).setData(page.title)
         part = "view"
-        add("view.pane", _("Fold the list"), lambda: self._fold(0), shortcut="Ctrl+B", icon="panel-left", menu=part)
-        add("view.side", _("Fold the side panel"), lambda: self._fold(1), shortcut="Ctrl+Alt+B", icon="panel-right", menu=part)
-        add("view.next", _("Next part of the window"), self._next_part, shortcut="F6", menu=part)
-        add("view.jobs", _("Jobs"), self._open_jobs, shortcut="Ctrl+J", icon="jobs", menu=part)
-        part = "help"
-        add("help.palette", _("All actions"), self._open_palette, shortcut="Ctrl+Shift+P", icon="palette", menu=part)
-        add("help.shortcuts", _("Shortcuts"), self._open_palette, shortcut="F1")
+        add("view.pane", _("Fold the list"), lambda: self._fold(0), shortcut="Ctrl+B", icon="panel-left", menu=part, also="sidebar hide", why_not=self._no_pane)
+        add(
+            "view.side",
+            _("Fold the side panel"),
+            lambda: self._fold(1),
+            shortcut="Ctrl+Alt+B",
+            icon="panel-right",
+            menu=part,
+            also="hide",
+            why_not=self._no_side,
+        )
+        add("view.next", _("Next part of the window"), self._next_part, shortcut="F6", menu=part, also="focus pane")
+        add("view.jobs", _("Jobs"), self.status.open_jobs, shortcut="Ctrl+J", icon="jobs", menu=part, also="tasks progress running downloads")
+        add("view.larger", _("Larger text"), lambda: self._resize_text(1), shortcut=("Ctrl++", "Ctrl+="), menu=part, also="zoom in font size")
+        add("view.smaller", _("Smaller text"), lambda: self._resize_text(-1), shortcut="Ctrl+-", menu=part, also="zoom out font size")
+        self._base_actions()
         add("help.menu", _("Menu"), self._open_menu, shortcut="F10")
-        add("quit", _("Quit"), self.close, shortcut="Ctrl+Q", icon="close", menu="quit")
+        add("quit", _("Quit"), self.close, shortcut="Ctrl+Q", icon="close", menu="quit", also="exit close")
+        self._actions.use_shortcuts(self._app.settings.shortcuts)
 
     # -- rooms ---------------------------------------------------------------------------------------------------------
 
@@ -209,10 +160,14 @@ class MainWindow(QMainWindow):
         page = self.pages[room]
         number = list(self.pages).index(room)
         self.room = room
+        self._actions.enter(room)
         self._buttons[room].setChecked(True)
         self.frame.show_page(number, has_pane=page.pane is not None, has_side=page.side is not None)
         self.setWindowTitle(f"{page.title} – localstory")
         page.entered(what)
+
+    def open_chat(self, chat_id: int) -> None:
+        self.go("chat", chat_id)
 
     def _rail_clicked(self) -> None:
         sender = self.sender()
@@ -222,11 +177,26 @@ class MainWindow(QMainWindow):
     def _new_chat(self) -> None:
         self.go("chat", "new")
 
+    def _no_pane(self) -> str:
+        return "" if self.pages[self.room].pane is not None else _("This room has no list.")
+
+    def _no_side(self) -> str:
+        return "" if self.pages[self.room].side is not None else _("This room has no side panel.")
+
     def _fold(self, side: int) -> None:
         self.frame.fold(side, not self.frame.is_folded(side))
 
+    def _resize_text(self, step: int) -> None:
+        from ui.pages.settings.state import TEXT_SIZES
+
+        now = self._app.settings.text_size
+        at = TEXT_SIZES.index(now) if now in TEXT_SIZES else TEXT_SIZES.index(100)
+        wanted = TEXT_SIZES[min(max(at + step, 0), len(TEXT_SIZES) - 1)]
+        if wanted != now:
+            self.desk.change_setting("text_size", wanted)
+
     def _next_part(self) -> None:
-        """The keyboard goes on: rail, list pane, place, side panel, status bar."""
+        """The keyboard goes on: rail, list pane, place, side panel, status bar, and a notice if there is one."""
         page = self.pages[self.room]
         focus = self.focusWidget()
         parts: list[tuple[QWidget, Callable[[], object]]] = [(self._rail, self._buttons[self.room].setFocus)]
@@ -235,152 +205,102 @@ class MainWindow(QMainWindow):
         parts.append((page.place, page.focus_first))
         if page.side is not None and page.side.isVisible():
             parts.append((page.side, lambda: _focus_into(page.side)))
-        parts.append((self._status, self._jobs_button.setFocus))
+        parts.append((self.status, self.status.jobs.setFocus))
+        if self.toasts.shown:
+            parts.append((self.toasts.shown[-1], self.toasts.focus))
         at = next((number for number, (part, _act) in enumerate(parts) if focus is not None and (part is focus or part.isAncestorOf(focus))), -1)
         parts[(at + 1) % len(parts)][1]()
 
-    # -- menus and lists -----------------------------------------------------------------------------------------------
-
     def _open_menu(self) -> None:
-        menu = self._actions.menu(self)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
+        self._open_menu_at(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
 
-    def _open_palette(self) -> None:
-        choices = [
-            Choice(entry.action.text(), entry.action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), entry.action.trigger)
-            for entry in self._actions.all()
-            if entry.action.isEnabled()
-        ]
-        self._open(Palette(choices, _("What would you like to do?"), _("Actions"), self))
-
-    def _open_jump(self) -> None:
-        chats = self._app.chats.all() if self._app.chats.is_open else []
-        choices = [Choice(chat.title or _("New chat"), _("Chat"), partial(self.go, "chat", chat.id)) for chat in chats]
-        choices += [Choice(page.title, _("Room"), partial(self.go, page.name)) for page in self.pages.values()]
+    def _places(self) -> list[Choice]:
+        choices = [Choice(page.title, _("Room"), partial(self.go, page.name), also=page.name) for page in self.pages.values()]
         models = self.pages["models"]
         if isinstance(models, ModelsPage):
             choices += [Choice(title, _("Model"), partial(self.go, "models", title)) for title in models.titles]
-        self._open(Palette(choices, _("Where to? Type a part of its name"), _("Places"), self))
+        settings = self.pages["settings"]
+        if isinstance(settings, SettingsPage):
+            choices += [Choice(title, _("Setting"), partial(self.go, "settings", title)) for title in settings.titles]
+        return choices
 
-    def _open(self, palette: Palette) -> None:
-        palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        palette.open()
-        palette.line.setFocus()
+    # -- other windows -------------------------------------------------------------------------------------------------
 
-    def _fill_level_menu(self) -> None:
-        names = {"user": _("User"), "power": _("Power User"), "developer": _("Developer")}
-        menu = QMenu(self._level_button)
-        group = QActionGroup(menu)
-        for level, name in names.items():
-            action = QAction(name, menu)
-            action.setCheckable(True)
-            action.setChecked(level == self._app.settings.level)
-            action.setData(level)
-            action.triggered.connect(self._level_chosen)
-            group.addAction(action)
-            menu.addAction(action)
-        self._level_button.setMenu(menu)
-        text = _("Level: {level}").format(level=names[self._app.settings.level])
-        self._level_button.setText(text)
-        self._level_button.setAccessibleName(text)
-        self._level_button.setToolTip(_("How much the window shows: User, Power User or Developer"))
+    def _open_beside(self) -> None:
+        chat = self.pages["chat"]
+        self.open_window(chat.chat_id or 0 if isinstance(chat, ChatPage) and self.room == "chat" else 0)
 
-    def _level_chosen(self) -> None:
-        sender = self.sender()
-        if isinstance(sender, QAction):
-            self.desk.change_setting("level", sender.data())
+    def open_window(self, chat_id: int) -> ChatWindow:
+        """Show a chat in a window of its own; one that shows it already comes to the front. 0: a new chat."""
+        for window in self.windows:
+            if chat_id and window.chat.chat_id == chat_id:
+                window.raise_()
+                window.activateWindow()
+                return window
+        made = ChatWindow(self._bridge, self.memory, chat_id, self)
+        made.closed.connect(self._window_closed)
+        self._listen_to(made)
+        self.windows.append(made)
+        made.show()
+        return made
 
-    # -- status bar ----------------------------------------------------------------------------------------------------
+    def _listen_to(self, window: ChatWindow) -> None:
+        """A chat window has no status bar and no other rooms: they are here."""
+        window.desk.room_wanted.connect(self._wanted_from_window)
+        window.desk.window_wanted.connect(self.open_window)
+        window.desk.model_state.connect(self._said_in_window)
 
-    def _show_model_state(self, said: str) -> None:
-        self._model_words = said
-        self._model_label.setText(said)
+    def _said_in_window(self, words_of_model: str) -> None:
+        self.desk.model_state.emit(words_of_model)
 
-    def _show_speed(self, said: str) -> None:
-        self._speed_words = _("Last reply: {speed}").format(speed=said)
-        self._speed_label.setText(self._speed_words)
+    def _window_closed(self) -> None:
+        self.windows = [window for window in self.windows if not window.is_closed]
 
-    def _show_memory(self) -> None:
-        async def look(_job: Job[tuple[int, int]]) -> tuple[int, int]:
-            import asyncio
-
-            return await asyncio.to_thread(memory_of_us)
-
-        if not self.isMinimized():
-            self._bridge.start("", look, on_end=self._memory_seen)
-
-    def _memory_seen(self, job: Job[tuple[int, int]]) -> None:
-        if job.result is not None:
-            used, have = job.result
-            self._memory_label.setText(_("Memory: {used} of {have}").format(used=size(used), have=size(have)))
-            self._memory_label.setToolTip(_("What localstory and its models use, of what this computer has"))
-
-    def _show_jobs(self) -> None:
-        rows = [_job_row(job) for job in reversed(self._bridge.jobs)]
-        running = sum(row.running for row in rows)
-        text = words.ngettext("{count} job", "{count} jobs", running).format(count=running) if running else _("No jobs")
-        self._jobs_button.setText(text)
-        self._jobs_button.setAccessibleName(_("Jobs: {state}").format(state=text))
-        self._jobs_button.setToolTip(_("What runs now (Ctrl+J)"))
-        self._jobs_list.show_rows(rows)
-
-    def _open_jobs(self) -> None:
-        self._jobs_list.open_above(self._jobs_button)
-
-    def _stop_job(self, number: int) -> None:
-        for job in self._bridge.jobs:
-            if job.number == number:
-                job.cancel()
-
-    # -- notices -------------------------------------------------------------------------------------------------------
-
-    def _toast(self, said: str, button: str, undo: Callable[[], object] | None) -> None:
-        self._undo = undo
-        self._toast_frame.say(said, button)
-
-    def _undo_pressed(self) -> None:
-        if self._undo is not None:
-            self._undo()
+    def _wanted_from_window(self, room: str, what: object) -> None:
+        self.go(room, what)
+        self.raise_()
+        self.activateWindow()
 
     # -- changes of the whole ------------------------------------------------------------------------------------------
 
     def _setting_changed(self, name: str) -> None:
-        if name in ("language", "theme"):
+        if name in REBUILD:
             QTimer.singleShot(0, self.rebuild)  # not inside the click of a widget that is about to go
         elif name == "level":
-            self._fill_level_menu()
+            self.status.show_level()
 
     def rebuild(self) -> None:
         """Speak and look as the settings say from now on: every widget is made anew, at the same place."""
+        language = words.language()
         words.use_language(self._app.settings.language)
         self._wear()
         self._remember()
         focus = self.focusWidget()
         had_focus = focus.accessibleIdentifier() if focus is not None else ""
+        said = self.status.said
         for page in self.pages.values():
             page.left()
-        self._memory_timer.stop()
+        self.status.end()
         self._actions.clear()
         old_desk, old = self.desk, self._whole
         self.takeCentralWidget()
-        self._jobs_list.deleteLater()
         old_desk.deleteLater()
         old.hide()
         old.deleteLater()
         self._build()
-        if had_focus:
-            for widget in self.findChildren(QWidget):
-                if widget.accessibleIdentifier() == had_focus:
-                    widget.setFocus()
-                    break
+        if language == words.language():
+            self.status.keep(*said)
+        focus_by_identifier(self, had_focus)
+        for window in list(self.windows):
+            window.rebuild()
+            self._listen_to(window)
 
     def _remember(self) -> None:
         chat = self.pages["chat"]
         pane, side = self.frame.widths
         normal = self.normalGeometry() if self.isMaximized() else self.geometry()
-        self._layout = replace(
-            self._layout, width=normal.width(), height=normal.height(), maximized=self.isMaximized(), pane_width=pane, side_width=side,
+        self.memory.change(
+            width=normal.width(), height=normal.height(), x=normal.x(), y=normal.y(), maximized=self.isMaximized(), pane_width=pane, side_width=side,
             pane_folded=self.frame.is_folded(0), side_folded=self.frame.is_folded(1), room=self.room,
             chat=(chat.chat_id or 0) if isinstance(chat, ChatPage) else 0,
         )  # fmt: skip
@@ -392,30 +312,20 @@ class MainWindow(QMainWindow):
             if trouble is not None:
                 chat.cannot_open(trouble)
             else:
-                chat.open_last(self._layout.chat)
+                chat.open_last(self.memory.layout.chat)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._memory_timer.stop()
+        for window in list(self.windows):
+            window.close()
+        self.status.end()
+        self._write_timer.stop()
         for page in self.pages.values():
             page.left()
-        chat, end = self.pages["chat"], time.monotonic() + 1.0
-        while isinstance(chat, ChatPage) and chat.is_storing and time.monotonic() < end:
-            QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents, 20)
+        chat = self.pages["chat"]
+        run_at_most(1.0, lambda: isinstance(chat, ChatPage) and chat.is_storing)
         self._remember()
-        write_layout(self._memory_file, self._layout)
+        self.memory.write()
         event.accept()
-
-
-def _job_row(job: Job[Any]) -> JobRow:
-    running = job.state is JobState.running
-    said = {JobState.done: _("Done"), JobState.failed: _("Failed"), JobState.cancelled: _("Stopped")}.get(job.state, "")
-    share = None
-    if running:
-        said = _(job.progress.stage) if job.progress is not None else _("Working")
-        share = job.progress.share if job.progress is not None else None
-        if share is not None:
-            said += f" · {percent(share)}"
-    return JobRow(job.number, job.title, said, running, share)
 
 
 def _focus_into(widget: QWidget | None) -> None:
@@ -424,17 +334,3 @@ def _focus_into(widget: QWidget | None) -> None:
             if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible() and child.isEnabled():
                 child.setFocus(Qt.FocusReason.TabFocusReason)
                 return
-
-
-def memory_of_us() -> tuple[int, int]:
-    """Bytes that this process and its children use, and bytes of memory the computer has. Some milliseconds."""
-    import psutil
-
-    us = psutil.Process()
-    used = us.memory_info().rss
-    for child in us.children(recursive=True):
-        try:
-            used += child.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return used, psutil.virtual_memory().total

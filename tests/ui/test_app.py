@@ -137,7 +137,7 @@ from PySide6.QtCore import QTimer
 real = ui.app.Window.show
 def show(self):
     real(self)
-    QTimer.singleShot(300, lambda: (print("TOLD", self.window._toast_frame.isVisible()), self.window.close()))
+    QTimer.singleShot(300, lambda: (print("TOLD", bool(self.window.toasts.said())), self.window.close()))
 ui.app.Window.show = show
 sys.exit(ui.app.main())
 """

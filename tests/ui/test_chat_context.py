@@ -213,7 +213,7 @@ def test_a_summary_is_read_changed_and_deleted_with_undo(opened: Opened) -> None
     dialog.delete.click()
     opened.settle()
     assert len(opened.app.chats.summaries(ChatId(opened.chat.chat_id or 0))) == before - 1
-    opened.window._toast_frame._button.click()
+    opened.window.toasts.press()
     opened.settle()
     assert len(opened.app.chats.summaries(ChatId(opened.chat.chat_id or 0))) == before
     dialog.reject()

@@ -192,7 +192,7 @@ def test_delete_and_undo(opened: Opened) -> None:
     opened.chat.delete_current()
     opened.settle()
     assert opened.chat.list.list.count() == 0
-    opened.window._toast_frame._button.click()
+    opened.window.toasts.press()
     opened.settle()
     assert opened.chat.list.list.count() == 1
 

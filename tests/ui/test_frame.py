@@ -147,6 +147,7 @@ def test_jump_finds_a_chat_by_a_part_of_its_name(opened: Opened) -> None:
     assert palette is not None
     palette.line.setText("duong nha")  # type: ignore[attr-defined]
     QTest.keyClick(palette.line, Qt.Key.Key_Return)  # type: ignore[attr-defined]
+    opened.settle()  # Enter came before the chats were read: it waits for them
     assert opened.window.room == "chat"
     assert opened.chat.chat_id == chat
 
@@ -229,7 +230,7 @@ def test_a_setting_that_cannot_be_kept_is_told_and_shows_what_it_still_is(opened
     choice.setCurrentIndex(1)
     choice.activated.emit(1)
     assert choice.currentText() == "User"
-    assert "No space left" in window._toast_frame._words.text()
+    assert "No space left" in window.toasts.said()[-1]
 
 
 def test_the_level_decides_what_the_side_panel_shows(opened: Opened) -> None:
@@ -349,11 +350,11 @@ def test_jobs_show_what_runs_and_stop_it(opened: Opened) -> None:
     window.go("chat")
     opened.chat.box.input.setPlainText("Go")
     opened.chat.send()
-    opened.until(lambda: window._jobs_button.text() == "1 job")
-    window._open_jobs()
-    stop = [button for button in window._jobs_list.findChildren(QPushButton) if button.text() == "Stop"]
+    opened.until(lambda: window.status.jobs.text() == "1 job")
+    window.status.open_jobs()
+    stop = [button for button in window.status.jobs_list.findChildren(QPushButton) if button.text() == "Stop"]
     stop[0].click()
     opened.settle()
-    window._jobs_list.hide()
-    assert window._jobs_button.text() == "No jobs"
+    window.status.jobs_list.hide()
+    assert window.status.jobs.text() == "No jobs"
     assert not opened.app.chats.is_writing(opened.app.chats.all()[0].id)

@@ -6,6 +6,7 @@ QStyleHints.setColorScheme does nothing on several Linux desktops (measured), so
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,13 +60,47 @@ CONTRAST = Look(
 )  # fmt: skip
 
 
+BASE_PIXELS = 14
+"""Height of the usual text at 100 %."""
+_COLUMNS = {"narrow": 600, "normal": 760, "wide": 1000, "full": 100_000}
+_CHAT_FAMILIES = {
+    "sans": ("Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"),
+    "serif": ("Noto Serif", "Georgia", "Cambria", "Times New Roman", "DejaVu Serif", "Liberation Serif"),
+    "mono": ("JetBrains Mono", "Cascadia Mono", "Menlo", "Noto Sans Mono", "DejaVu Sans Mono", "Liberation Mono"),
+}
+
+
 class _Current:
     look: Look = LIGHT
+    scale: float = 1.0
+    column: str = "normal"
+    chat_font: str = "sans"
 
 
 def look() -> Look:
     """The colours in use."""
     return _Current.look
+
+
+def scaled(pixels: int) -> int:
+    """A length that holds text, at the text size in use."""
+    return round(pixels * _Current.scale)
+
+
+def column() -> int:
+    """The widest that messages stand, in pixels; it grows with the text, so that a line holds the same words."""
+    return scaled(_COLUMNS[_Current.column])
+
+
+def chat_font() -> QFont:
+    """The family that messages are shown and written in; size and weight are left to the widget."""
+    font = QFont()
+    if _Current.chat_font != "sans":
+        installed = set(QFontDatabase.families())
+        fallback = QFontDatabase.SystemFont.FixedFont if _Current.chat_font == "mono" else QFontDatabase.SystemFont.GeneralFont
+        families = _CHAT_FAMILIES[_Current.chat_font]
+        font.setFamily(next((one for one in families if one in installed), QFontDatabase.systemFont(fallback).family()))
+    return font
 
 
 def resolve(choice: str) -> Look:
@@ -98,13 +133,14 @@ def mono_family() -> str:
     return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
 
 
-def wear(application: QApplication, chosen: Look, family: str) -> None:
-    """Put a look on the whole application."""
+def wear(application: QApplication, chosen: Look, family: str, *, text_size: int = 100, message_width: str = "normal", chat_font: str = "sans") -> None:
+    """Put a look on the whole application; `text_size` is percent of the usual. The others are for `column` and `chat_font`."""
     _Current.look = chosen
+    _Current.scale, _Current.column, _Current.chat_font = text_size / 100, message_width, chat_font
     icon.cache_clear()
     application.setStyle("Fusion")
     font = QFont(family)
-    font.setPixelSize(14)
+    font.setPixelSize(scaled(BASE_PIXELS))
     application.setFont(font)
     application.setPalette(_palette(chosen))
     application.setStyleSheet(_style_sheet(chosen))
@@ -132,6 +168,8 @@ def _style_sheet(chosen: Look) -> str:
     css = (Path(__file__).parent / "style.qss").read_text("utf-8")
     for name in ("desk", "page", "raised", "line", "text", "quiet", "on_accent", "accent", "hover", "chosen", "warn"):
         css = css.replace(f"@{name}", getattr(chosen, name))
+    # What holds text grows with it; edges, corners and distances stay.
+    css = re.sub(r"(font-size|min-height): (\d+)px", lambda found: f"{found[1]}: {scaled(int(found[2]))}px", css)
     return css.replace("@mono", mono_family()).replace("@focus", "2px" if chosen.name == "contrast" else "1px")
 
 
@@ -152,13 +190,14 @@ def draw_icon(name: str, colour: str, sizes: tuple[int, ...]) -> list[QPixmap]:
 
 @lru_cache(maxsize=256)
 def icon(name: str, colour: str = "", *, size: int = 20, stateful: bool = False) -> QIcon:
-    """An icon in the look's text colour (or another), `size` pixels wide, sharp at this screen's scale.
+    """An icon in the look's text colour (or another), `size` pixels wide at 100 % text size, sharp at this screen's scale.
 
     A `stateful` one is drawn in the accent when it is on and pale when it is disabled (each costs a millisecond at the start).
     """
     chosen = _Current.look
     screen = QGuiApplication.primaryScreen()
     scale = screen.devicePixelRatio() if screen is not None else 1.0
+    size = scaled(size)
     sizes = tuple(sorted({size, math.ceil(size * scale)}))
     wanted = [(QIcon.Mode.Normal, QIcon.State.Off, colour or chosen.text)]
     if stateful:
@@ -190,17 +229,20 @@ def contrast_ratio(one: str, other: str) -> float:
 
 
 def icon_size(pixels: int = 20) -> QSize:
-    """A square size for icons."""
-    return QSize(pixels, pixels)
+    """A square size for icons, at the text size in use."""
+    return QSize(scaled(pixels), scaled(pixels))
 
 
 __all__ = [
+    "BASE_PIXELS",
     "CONTRAST",
     "DARK",
     "GRID",
     "LIGHT",
     "Look",
     "blend",
+    "chat_font",
+    "column",
     "contrast_ratio",
     "draw_icon",
     "icon",
@@ -209,5 +251,6 @@ __all__ = [
     "look",
     "mono_family",
     "resolve",
+    "scaled",
     "wear",
 ]

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from ui.widgets.proportion import in_proportion
 from ui.widgets.values import Badge
 
 _MARK = 14
@@ -37,7 +38,7 @@ class VerdictBadge(QWidget):
         self._badge = badge
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         font = QFont(self.font())
-        font.setPixelSize(12)
+        font.setPixelSize(in_proportion(font, 12))
         font.setWeight(QFont.Weight.DemiBold)
         self.setFont(font)
         self.show_badge(badge)

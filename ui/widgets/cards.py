@@ -1,10 +1,10 @@
-"""Framed parts: a card with words and buttons, the card for trouble, a small passing notice with Undo."""
+"""Framed parts: a card with words and buttons, the card for trouble."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -100,64 +100,6 @@ class TroubleCard(Card):
         QGuiApplication.clipboard().setText(
             "\n".join(part for part in (self._trouble.title, self._trouble.detail, self._trouble.hint, self._trouble.details) if part)
         )
-
-
-class Toast(QFrame):
-    """A notice at the top of its parent, where nobody writes, with one button, gone after eight seconds. It stays while it is looked at."""
-
-    pressed = Signal()
-    SECONDS = 8
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._over = parent
-        self.setObjectName("toast")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 8, 8, 8)
-        row.setSpacing(16)
-        self._words = label("", wrap=False)
-        self._button = button("")
-        self._button.clicked.connect(self._press)
-        row.addWidget(self._words)
-        row.addWidget(self._button)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._time_is_up)
-        parent.installEventFilter(self)
-        self.hide()
-
-    def say(self, words: str, button_text: str = "") -> None:
-        """Show the notice; a second one takes the place of the first."""
-        shown = words if len(words) <= 90 else words[:88] + "…"
-        self._words.setText(shown)
-        self._button.setText(button_text)
-        self._button.setAccessibleName(f"{button_text}: {shown}")
-        self._button.setVisible(bool(button_text))
-        self.setAccessibleName(shown)
-        self.adjustSize()
-        self._place()
-        self.show()
-        self.raise_()
-        self._timer.start(self.SECONDS * 1000)
-
-    def _place(self) -> None:
-        parent = self._over
-        self.move((parent.width() - self.width()) // 2, 12)
-
-    def _press(self) -> None:
-        self.hide()
-        self.pressed.emit()
-
-    def _time_is_up(self) -> None:
-        if self.underMouse() or self._button.hasFocus():
-            self._timer.start(2000)
-        else:
-            self.hide()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._over and event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
 
 
 def fill(layout: QVBoxLayout | QHBoxLayout, widgets: Sequence[QWidget]) -> None:

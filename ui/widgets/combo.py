@@ -9,6 +9,8 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QStyleOptionComboBox
 
+from ui.widgets.proportion import in_proportion
+
 BETWEEN = "  ·  "
 """In an entry of a group, between what it is called and what is said of it; only the first stands in the closed list."""
 _SHORT = Qt.ItemDataRole.UserRole + 1
@@ -35,7 +37,7 @@ class ComboBox(QComboBox):
                 heading = cast(QStandardItemModel, self.model()).item(self.count() - 1)
                 heading.setEnabled(False)
                 font = heading.font()
-                font.setPixelSize(12)
+                font.setPixelSize(in_proportion(self.font(), 12))
                 font.setBold(True)
                 heading.setFont(font)
             for words, value in entries:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QBrush, QColor, QEnterEvent, QFont, QFontMetrics, QKey
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from ui.widgets.memory_bars import BarColours
+from ui.widgets.proportion import in_proportion
 from ui.widgets.values import Strip
 
 _HEIGHT, _BAR, _GAP, _SIDE = 22, 6, 12, 4
@@ -25,7 +26,7 @@ class ContextBar(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         font = QFont(self.font())
-        font.setPixelSize(12)
+        font.setPixelSize(in_proportion(font, 12))
         self.setFont(font)
 
     @property

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QFont, QFontMet
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from ui.widgets.cards import label
+from ui.widgets.proportion import in_proportion
 
 _HANDLE = 18
 """Width of the slider's handle, as in the style sheet: the first and last stops stand half of it inside."""
@@ -85,12 +86,12 @@ class _Ticks(QWidget):
         self._fits_word = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         font = QFont(self.font())
-        font.setPixelSize(11)
+        font.setPixelSize(in_proportion(font, 11))
         self.setFont(font)
 
     def show_steps(self, steps: tuple[int, ...], fits: int | None, word: str) -> None:
         self._steps, self._fits, self._fits_word = steps, fits if fits in steps else None, word
-        self.setFixedHeight(36 if self._fits is not None and word else 18)
+        self.setFixedHeight(in_proportion(self.font(), 36 if self._fits is not None and word else 18))
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from ui.widgets.proportion import in_proportion
 from ui.widgets.values import Bar, BarPart
 
 _HEAD, _BAR, _LINE, _GAP, _BETWEEN = 20, 20, 18, 6, 16
@@ -44,9 +45,9 @@ class MemoryBars(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self._small = QFont(self.font())
-        self._small.setPixelSize(12)
+        self._small.setPixelSize(in_proportion(self.font(), 12))
         self._head = QFont(self.font())
-        self._head.setPixelSize(13)
+        self._head.setPixelSize(in_proportion(self.font(), 13))
 
     @property
     def bars(self) -> tuple[Bar, ...]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
+
+from ui.widgets.cards import button
 
 
 class TextDialog(QDialog):
-    """A window with one read-only text. `open` it; it deletes itself."""
+    """A window with one read-only text, and a button that copies it if `copy` has a word for it. `open` it; it deletes itself."""
 
-    def __init__(self, title: str, text: str, parent: QWidget) -> None:
+    def __init__(self, title: str, text: str, parent: QWidget, *, copy: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self.resize(640, 480)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         column = QVBoxLayout(self)
+        self._text = text
         words = QPlainTextEdit(text)
         words.setReadOnly(True)
         words.setTabChangesFocus(True)
@@ -22,4 +26,11 @@ class TextDialog(QDialog):
         column.addWidget(words)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        if copy:
+            made = button(copy)
+            made.clicked.connect(self._copy)
+            buttons.addButton(made, QDialogButtonBox.ButtonRole.ActionRole)
         column.addWidget(buttons)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._text)

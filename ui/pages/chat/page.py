@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -21,20 +21,22 @@ from localstory.models.names import NoStarter
 from localstory.net.errors import NetTrouble
 from localstory.runtime import Job
 from localstory.words import _
-from ui import errors, looks
+from ui import errors, looks, theme
 from ui.desk import Desk, Page
 from ui.pages.chat import state
 from ui.pages.chat.account import Account
 from ui.pages.chat.choices import Choice
 from ui.pages.chat.chooser import Chooser
+from ui.pages.chat.finding import Finding
 from ui.pages.chat.greeting import Greeting
 from ui.pages.chat.links import open_link
 from ui.pages.chat.list_pane import ListPane
 from ui.pages.chat.side import ChatSide
 from ui.pages.chat.trouble_place import TroublePlace
+from ui.pages.chat.view_parts import ViewParts
 from ui.pages.chat.writing import WritingBox
 from ui.widgets.cards import label
-from ui.widgets.message_view import COLUMN, MessageView
+from ui.widgets.message_view import MessageView
 from ui.widgets.text_dialog import TextDialog
 
 DRAFT_MS = 500
@@ -45,6 +47,8 @@ class ChatPage(Page):
 
     name = "chat"
     icon = "chat"
+    titled = Signal()
+    """The heading may say something else now."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -94,23 +98,27 @@ class ChatPage(Page):
         self.heading.setMinimumWidth(40)
         top = QHBoxLayout()
         top.setContentsMargins(24, 12, 24, 8)
-        self.heading.setMaximumWidth(COLUMN)
+        self.heading.setMaximumWidth(theme.column())
         top.addStretch(1)
         top.addWidget(self.heading, 1000)
         top.addStretch(1)
         column.addLayout(top)
         self.view = MessageView(looks.view_words(), looks.markdown(), looks.message_icons(), looks.bubble())
+        looks.dress(self.view)
         self.view.acted.connect(self._acted)
         self.view.stepped.connect(self._stepped)
         self.view.link_wanted.connect(self._link)
         self.view.code_copied.connect(self._code_copied)
+        self.view_parts = ViewParts(self, self.desk, self.view)
+        self.finding = Finding(self, self.desk, self.view)
+        column.addLayout(self.finding.row)
         column.addWidget(self.view, 1)
         self.empty = Greeting()
         column.addWidget(self.empty, 1)
         self._foot = QHBoxLayout()
         self._foot.setContentsMargins(24, 4, 24, 16)
         centred = QWidget()
-        centred.setMaximumWidth(COLUMN)
+        centred.setMaximumWidth(theme.column())
         self._below = QVBoxLayout(centred)
         self._below.setContentsMargins(0, 0, 0, 0)
         self._below.setSpacing(8)
@@ -146,7 +154,7 @@ class ChatPage(Page):
         if isinstance(event, Wrote):
             if self._chat is not None and event.chat_id == self._chat.id:
                 self.view.append(event.message_id, event.text, event.at)
-            self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
+                self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
         elif isinstance(event, Waiting):
             words = state.waiting_words(event.progress)
             self._waiting[event.message_id] = words
@@ -200,6 +208,7 @@ class ChatPage(Page):
         for key, words in self._waiting.items():
             self.view.set_waiting(key, words)
         self.heading.setText(state.title_of(chat) if chat is not None else _("New chat"))
+        self.titled.emit()
         self.view.setVisible(bool(shown))
         self.empty.setVisible(not shown)
         self.box.set_busy(chat is not None and self._chats.is_writing(chat.id))
@@ -308,6 +317,7 @@ class ChatPage(Page):
         self.trouble.hide()
         self._page_number += 1
         self._chat = chat
+        self.finding.chat_changed()
         self.chooser.wanted = None
         draft = chat.draft if chat is not None else ""
         self.box.input.blockSignals(True)

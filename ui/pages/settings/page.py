@@ -10,6 +10,7 @@ from ui.desk import Desk, Page
 from ui.pages.settings import state
 from ui.pages.settings.kept import KeptCard
 from ui.pages.settings.servers import ServersCard
+from ui.pages.settings.shortcuts import ShortcutsCard
 from ui.widgets.cards import Card, button, label
 from ui.widgets.combo import ComboBox
 from ui.widgets.palette_score import fold
@@ -36,6 +37,8 @@ class SettingsPage(Page):
             card = _SettingCard(desk, row)
             self._cards[row.name] = card
             scrolled.column.addWidget(card)
+        self.shortcuts = ShortcutsCard(desk)
+        scrolled.column.addWidget(self.shortcuts)
         self.servers = ServersCard(desk)
         scrolled.column.addWidget(self.servers)
         self.kept = KeptCard(desk)
@@ -51,9 +54,15 @@ class SettingsPage(Page):
     def title(self) -> str:
         return _("Settings")
 
-    def entered(self, _what: object = None) -> None:
+    @property
+    def titles(self) -> list[str]:
+        """What each setting is called."""
+        return [row.title for row in state.rows(self.desk.app.settings)] + [_("Shortcuts"), _("Model servers"), _("Saved states")]
+
+    def entered(self, what: object = None) -> None:
         self.servers.look_again()
         self.kept.show_taken()
+        self.search.setText(what if isinstance(what, str) else "")
         self.focus_first()
 
     def focus_first(self) -> None:
@@ -64,7 +73,7 @@ class SettingsPage(Page):
         for name, card in self._cards.items():
             card.setVisible(name in names)
         found = bool(names)
-        others: tuple[Card, ...] = (self.servers, self.kept)
+        others: tuple[Card, ...] = (self.shortcuts, self.servers, self.kept)
         for other in others:
             has_words = all(word in fold(" ".join(part.text() for part in other.findChildren(QLabel))) for word in fold(query).split())
             other.setVisible(has_words)

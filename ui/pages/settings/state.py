@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from localstory.models.servers import Server
 from localstory.settings import Settings
-from localstory.words import _, ngettext, number, tell
+from localstory.words import _, ngettext, number, percent, tell
 from ui.widgets.palette_score import fold
+
+TEXT_SIZES = (90, 100, 110, 125, 140, 160)
+"""Percent; what settings.py allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,21 @@ def rows(settings: Settings, query: str = "") -> list[Row]:
             _("Appearance"),
             _("Light, dark, or with the strongest contrast."),
             (system, ("light", _("Light")), ("dark", _("Dark")), ("contrast", _("High contrast"))),
+        ),
+        "text_size": (
+            _("Text size"),
+            _("Of everything in the window. Ctrl and + or - change it too."),
+            tuple((value, percent(value / 100)) for value in TEXT_SIZES),
+        ),
+        "message_width": (
+            _("Message width"),
+            _("The longest line in a chat."),
+            (("narrow", _("Narrow")), ("normal", _("Normal")), ("wide", _("Wide")), ("full", _("As wide as the window"))),
+        ),
+        "chat_font": (
+            _("Chat font"),
+            _("What messages are shown in."),
+            (("sans", _("Plain (sans serif)")), ("serif", _("Book (serif)")), ("mono", _("Typewriter (monospace)"))),
         ),
         "level": (
             _("Level"),
