@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from localstory import models, words
 from localstory.chats import Chats
 from localstory.chats.organise import Organiser
+from localstory.chats.search import ChatSearch
 from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.pack_shelf import remove_pack
@@ -65,8 +66,10 @@ class App:
         self._closed = False
         self._database = Database(home.database)
         self.chats = Chats(self._database, self.hub)
-        self.organiser = Organiser(self._database, self.hub, self.chats.stop, home.root / "trash_days.json")
         """`await open_data()` first; it needs the right to write (`open_app(writes=True)`)."""
+        self.search = ChatSearch(self._database)
+        self.hub.listen(self.search.heard)
+        self.organiser = Organiser(self._database, self.hub, self.chats.stop, home.root / "trash_days.json")
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
         """What loads and replies took on this machine."""
@@ -259,6 +262,9 @@ class App:
     async def open_data(self) -> None:
         """Open the database and take in what other processes measured. Raises DatabaseTrouble."""
         await self.chats.open()
+        self.search.begin_filling()
+        if self.chats.read_only_because is None:
+            await self.organiser.purge()
         try:
             await asyncio.to_thread(self.records.take_in)
         except (CannotContinue, OSError) as trouble:
@@ -290,6 +296,7 @@ class App:
             return
         self._closed = True
         # Chats first: a reply that is being written keeps its words only while the database is open.
+        self.runtime.run(self.search.end_filling())
         self.runtime.run(self.chats.close())
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())

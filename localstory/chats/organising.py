@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NewType, TypeAlias, cast
 
+from localstory.chats.folding import fold
 from localstory.chats.store import FolderId, TitleBy, storable
 from localstory.chats.tree import ChatId, Mark, MessageId
 
@@ -172,8 +172,7 @@ def nearest_folder(connection: sqlite3.Connection, table: Literal["chat", "folde
 
 def folded(name: str) -> str:
     """A name without case and marks, as it is looked for: `Đường  Phố` is `duong pho`."""
-    plain = unicodedata.normalize("NFKD", name.casefold().replace("đ", "d"))
-    return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).replace("đ", "d").split())
+    return " ".join(fold(name).split())
 
 
 def places(ids: Sequence[int]) -> str:

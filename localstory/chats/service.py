@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from localstory.chats import store
+from localstory.chats import search_index, store
 from localstory.chats.asking import items_for, policy_of, put_together, request_for, sendable
 from localstory.chats.kept import made_of_reply, record
 from localstory.chats.store import Chat, Summary, SummaryId
@@ -80,6 +80,7 @@ class Chats:
 
     def __init__(self, database: Database, hub: Hub, now: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
         self._database = database
+        database.before_commit = search_index.drain_at_once
         self._hub = hub
         self._now = now
         self._writing: dict[ChatId, asyncio.Task[Any]] = {}

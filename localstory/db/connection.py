@@ -59,6 +59,8 @@ class Database:
     def __init__(self, path: Path, backups: Path | None = None) -> None:
         self.path = path
         self.read_only_because: CannotContinue | None = None
+        self.before_commit: Callable[[sqlite3.Connection], None] | None = None
+        """Done at the end of every transaction, inside it: what is derived is kept in step."""
         self._backups = backups or path.parent / "backups"
         self._writer: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -127,6 +129,8 @@ class Database:
                 writer.execute("BEGIN IMMEDIATE")
                 try:
                     result = work(writer)
+                    if self.before_commit is not None:
+                        self.before_commit(writer)
                 except BaseException:
                     if writer.in_transaction:
                         writer.execute("ROLLBACK")
