@@ -9,7 +9,7 @@ CREATE TABLE folded (
     text TEXT NOT NULL
 ) STRICT;
 
-CREATE VIRTUAL TABLE folded_words USING fts5 (text, content = 'folded', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE folded_words USING fts5 (text, content = 'folded', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0', prefix = '1 2');
 
 CREATE TABLE unfolded (
     id INTEGER PRIMARY KEY
