@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -21,6 +21,8 @@ BETWEEN = " | "
 """Between several shortcuts of one action in the settings."""
 PARTS = ("chat", "message", "list", "story", "models", "go", "view", "help", "quit")
 """The parts of the menu, in their order; others come before "help"."""
+LEADING = ("chat.new", "chat.window", "go.jump")
+"""These stand first in their part, whoever registered before them."""
 SHOWN = QKeySequence.SequenceFormat.NativeText
 KEPT = QKeySequence.SequenceFormat.PortableText
 
@@ -75,6 +77,10 @@ def readable(shortcut: str) -> str:
     sequence = QKeySequence(shortcut, KEPT)
     if sequence.isEmpty() or sequence.count() != 1 or len(shortcut) > 60:
         return ""
+    keys = sequence[0]  # type: ignore[index]
+    strong = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+    if not keys.keyboardModifiers() & strong and not Qt.Key.Key_F1 <= keys.key() <= Qt.Key.Key_F35:
+        return ""  # one writes with it
     written = sequence.toString(KEPT)
     return written if written and written.isprintable() else ""
 
@@ -254,8 +260,9 @@ class Actions(QObject):
         self._entries.clear()
 
 
-def _rank(entry: Entry) -> float:
-    """Where its part stands in the menu. What has none (F1, F10) comes with the help."""
+def _rank(entry: Entry) -> tuple[float, int]:
+    """Where it stands in the menu. What has no part (F10) comes with the help."""
+    leading = LEADING.index(entry.id) if entry.id in LEADING else len(LEADING)
     if entry.menu in PARTS:
-        return PARTS.index(entry.menu)
-    return PARTS.index("help") - 0.5 if entry.menu else PARTS.index("help") + 0.5
+        return PARTS.index(entry.menu), leading
+    return PARTS.index("help") + (-0.5 if entry.menu else 0.5), leading

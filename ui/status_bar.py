@@ -52,6 +52,7 @@ class StatusBar(QFrame):
         self.jobs_list.pressed.connect(self._job_pressed)
         self.jobs_list.forget_wanted.connect(self._bridge.forget_ended)
         self.level = self._button("down")
+        self.level.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.level.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row.addWidget(self.level)
         self.show_level()

@@ -169,7 +169,7 @@ def _style_sheet(chosen: Look) -> str:
     for name in ("desk", "page", "raised", "line", "text", "quiet", "on_accent", "accent", "hover", "chosen", "warn"):
         css = css.replace(f"@{name}", getattr(chosen, name))
     # What holds text grows with it; edges, corners and distances stay.
-    css = re.sub(r"(font-size|min-height): (\d+)px", lambda found: f"{found[1]}: {scaled(int(found[2]))}px", css)
+    css = re.sub(r"(font-size|min-height|icon-size): (\d+)px", lambda found: f"{found[1]}: {scaled(int(found[2]))}px", css)
     return css.replace("@mono", mono_family()).replace("@focus", "2px" if chosen.name == "contrast" else "1px")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from ui.widgets.cards import button, clear, label
 from ui.widgets.jobs_words import JobRow, JobsWords
@@ -61,7 +61,9 @@ class JobsList(QWidget):
             had_focus = focus.objectName() if isinstance(focus, QPushButton) else ""
             clear(self._column)
             self._lines.clear()
-            for row in rows:
+            for number, row in enumerate(rows):
+                if number:
+                    self._column.addWidget(self._rule())
                 self._add(row)
             self._column.addStretch(1)
             self._empty.setVisible(not rows)
@@ -82,6 +84,12 @@ class JobsList(QWidget):
     def _first(self) -> QWidget:
         shown = [one for one in self._inside.findChildren(QPushButton) if not one.isHidden()]
         return shown[0] if shown else self.forget if not self.forget.isHidden() else self
+
+    @staticmethod
+    def _rule() -> QFrame:
+        made = QFrame()
+        made.setProperty("kind", "rule")
+        return made
 
     def _add(self, row: JobRow) -> None:
         self._column.addWidget(label(row.title))

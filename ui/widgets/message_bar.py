@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QIcon
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from ui.widgets.cards import label
+from ui.widgets.proportion import in_proportion
 from ui.widgets.values import MessageAction, Shown, ViewWords
 
 RAW = "raw"
@@ -76,7 +77,7 @@ class Bar(QWidget):
             made.setCheckable(True)
             made.setChecked(on)
         made.setIcon(icons[icon])
-        made.setIconSize(QSize(16, 16))
+        made.setIconSize(QSize(in_proportion(self.font(), 16), in_proportion(self.font(), 16)))
         made.setAccessibleName(name)
         made.setToolTip(tip or name)
         made.setObjectName(identity)

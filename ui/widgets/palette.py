@@ -46,7 +46,7 @@ class _WithNote(QStyledItemDelegate):
         note = str(index.data(_NOTE) or "")
         whole = option.rect
         if note and not index.data(_HEADING):
-            wide = min(QFontMetrics(option.font).horizontalAdvance(note), whole.width() // 2)
+            wide = min(QFontMetrics(option.font).horizontalAdvance(note) + 4, whole.width() // 2)
             super().paint(painter, option, index)
             painter.save()
             painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))

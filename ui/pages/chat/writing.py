@@ -58,6 +58,7 @@ class WritingBox(QFrame):
         self._choices: list[Choice] = []
         self._look = QToolButton()
         self._look.setIcon(theme.icon("again", theme.look().quiet, size=16))
+        self._look.setIconSize(theme.icon_size(16))
         self._look.setToolTip(_("Look for models and servers again"))
         self._look.setAccessibleName(_("Look for models and servers again"))
         self._look.clicked.connect(self._look_pressed)
