@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from localstory.runtime import Job
@@ -120,6 +120,10 @@ class BaseWindow(QMainWindow):
     def _action_done(self, identity: str) -> None:
         if not identity.startswith("help."):
             self.desk.remember(jump.RECENT, jump.remembered(self.desk.remembered(jump.RECENT, [""]), identity))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.toasts.place()
 
     def _refused(self, reason: str) -> None:
         self.toasts.say(reason)

@@ -135,7 +135,6 @@ class Toasts(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(self.TICK_MS)
         self._timer.timeout.connect(self._tick)
-        window.installEventFilter(self)
 
     def say(self, words: str, button_text: str = "", act: Callable[[], object] | None = None) -> None:
         """Show a notice with a button or without. One that says the same only begins its time anew."""
@@ -255,7 +254,7 @@ class Toasts(QObject):
             notice.move((self._window.width() - notice.width()) // 2, top)
             top += notice.height() + 8
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._window and event.type() == QEvent.Type.Resize and self.shown:
+    def place(self) -> None:
+        """Stand where they belong; the window calls it when its size changes."""
+        if self.shown:
             self._place()
-        return False
