@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QStandardItemMo
 from PySide6.QtWidgets import QComboBox, QStyleOptionComboBox
 
 from ui.widgets.proportion import in_proportion
+from ui.widgets.tips import tip
 
 BETWEEN = "  ·  "
 """In an entry of a group, between what it is called and what is said of it; only the first stands in the closed list."""
@@ -42,7 +43,7 @@ class ComboBox(QComboBox):
                 heading.setFont(font)
             for words, value in entries:
                 self.addItem(words, value)
-                self.setItemData(self.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(self.count() - 1, tip(words), Qt.ItemDataRole.ToolTipRole)
                 self.setItemData(self.count() - 1, words.split(BETWEEN)[0], _SHORT)
         if self.count() == 0:
             self.addItem(none, None)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from ui.widgets.memory_bars import BarColours
 from ui.widgets.proportion import in_proportion
+from ui.widgets.tips import tip
 from ui.widgets.values import Strip
 
 _HEIGHT, _BAR, _GAP, _SIDE = 22, 6, 12, 4
@@ -40,7 +41,7 @@ class ContextBar(QAbstractButton):
             return
         self._strip = strip
         self.setAccessibleName(strip.description)
-        self.setToolTip(strip.tip)
+        self.setToolTip(tip(strip.tip))
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from ui.widgets.cards import label
 from ui.widgets.proportion import in_proportion
+from ui.widgets.tips import tip
 from ui.widgets.values import MessageAction, Shown, ViewWords
 
 RAW = "raw"
@@ -65,7 +66,7 @@ class Bar(QWidget):
             if self.buttons:
                 self._row.addSpacing(8)
             note = label(shown.note, "small", wrap=False)
-            note.setToolTip(shown.note_tip)
+            note.setToolTip(tip(shown.note_tip))
             note.setAccessibleDescription(shown.note_tip)
             self._row.addWidget(note)
         if not shown.mine:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, 
 from ui.widgets.cards import label
 from ui.widgets.palette_score import best, fold
 from ui.widgets.proportion import in_proportion
+from ui.widgets.tips import tip
 
 _NOTE = Qt.ItemDataRole.UserRole
 _HEADING = Qt.ItemDataRole.UserRole + 1
@@ -140,7 +141,7 @@ class Palette(QDialog):
             note = choice.why_not or choice.note
             item = QListWidgetItem(choice.text)
             item.setData(_NOTE, note)
-            item.setToolTip(choice.text if len(choice.text) > 48 else "")
+            item.setToolTip(tip(choice.text) if len(choice.text) > 48 else "")
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{choice.text}, {note}" if note else choice.text)
             if choice.why_not:
                 item.setFlags(Qt.ItemFlag.NoItemFlags)

@@ -23,6 +23,7 @@ from ui.pages.home import state
 from ui.widgets.badge import VerdictBadge
 from ui.widgets.cards import Card, TroubleCard, button, clear, label
 from ui.widgets.scrolled import ScrolledColumn
+from ui.widgets.tips import tip
 
 _FRESH_SECONDS = 60.0
 """How long what was found is shown again without another look: the free memory changes."""
@@ -270,7 +271,7 @@ class HomePage(Page):
         if last is not None:
             go_on = button(_("Go on: {title}").format(title=_short(last[1])), "main")
             go_on.setObjectName(str(last[0]))
-            go_on.setToolTip(last[1])
+            go_on.setToolTip(tip(last[1]))
             go_on.clicked.connect(self._go_on)
             row.addWidget(go_on)
             self._first = self._first or go_on
