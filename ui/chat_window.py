@@ -112,5 +112,6 @@ class ChatWindow(BaseWindow):
             self.chat.left()
             run_at_most(1.0, lambda: self.chat.is_storing)
             self.desk.remember(SIZE, [self.width(), self.height()])
+            self.desk.deleteLater()  # with the page: it hears nothing more of the core
             self.closed.emit()
         event.accept()

@@ -104,7 +104,10 @@ def test_a_chosen_shortcut_goes_before_a_default(actions: Actions) -> None:
     assert actions.entry("new").shortcuts == ()
 
 
-@pytest.mark.parametrize("hostile", ["", " ", "Ctrl+", "hello", "Ctrl+Ctrl+Ctrl", "Ctrl+N, Ctrl+K", "\0", "Ctrl+" + "A" * 10_000, "Ctrl+\n", "đ" * 50, "| | |", "a", "Shift+A", "Space"])
+@pytest.mark.parametrize(
+    "hostile",
+    ["", " ", "Ctrl+", "hello", "Ctrl+Ctrl+Ctrl", "Ctrl+N, Ctrl+K", "\0", "Ctrl+" + "A" * 10_000, "Ctrl+\n", "đ" * 50, "| | |", "a", "Shift+A", "Space"],
+)
 def test_keys_that_no_keyboard_has_are_passed_over(actions: Actions, hostile: str) -> None:
     actions.add("new", "New", lambda: None, shortcut="Ctrl+N")
     actions.use_shortcuts({"new": f"{hostile} | F7 | {hostile}", "gone": "Ctrl+N", hostile: hostile})
