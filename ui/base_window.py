@@ -186,7 +186,9 @@ def in_sight(wanted: QRect, screens: Sequence[QRect]) -> QRect | None:
     for screen in screens:
         common = edge.intersected(screen)
         if common.width() >= LEAST_IN_SIGHT and common.height() >= LEAST_IN_SIGHT // 2 and wanted.top() >= screen.top() - 8:
-            return QRect(wanted.left(), wanted.top(), min(wanted.width(), screen.width()), min(wanted.height(), screen.height()))
+            width, height = min(wanted.width(), screen.width()), min(wanted.height(), screen.height())
+            left = max(wanted.left(), screen.left() - width + LEAST_IN_SIGHT)  # made narrower it must not leave the screen
+            return QRect(left, wanted.top(), width, height)
     return None
 
 
