@@ -15,6 +15,7 @@ from localstory import models, words
 from localstory.chats import Chats
 from localstory.chats.organise import Organiser
 from localstory.chats.search import ChatSearch
+from localstory.chats.several import Several, only
 from localstory.db import Database
 from localstory.engines.base import TextEngine
 from localstory.engines.pack_shelf import remove_pack
@@ -73,6 +74,7 @@ class App:
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
         """What loads and replies took on this machine."""
+        self.several = Several(self._database, self.hub, self.chats, lambda kept: only(list(self._text_engines.values()), kept), self.records.all)
         self.net = Net(offline=lambda: self.settings.offline)
         self.fitting = Fitting(home, self.net)
         self.servers = Servers(self.net, lambda: self.settings, self.hub)

@@ -8,15 +8,15 @@ import json
 import logging
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from localstory.chats import search_index, store
+from localstory.chats import search_index, store, votes
 from localstory.chats.asking import items_for, policy_of, put_together, request_for, sendable
 from localstory.chats.kept import made_of_reply, record
-from localstory.chats.store import Chat, Summary, SummaryId
+from localstory.chats.store import Chat, FolderId, Summary, SummaryId
 from localstory.chats.summarising import NoSummary, Summarising, Writers, item_id, write
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
 from localstory.context import Assembled, Counts, Fits, Item, Report, Shortened, SummaryDue
@@ -70,6 +70,9 @@ class Standing:
     """False when the engine can only be estimated."""
 
 
+Begun = Callable[[Any, MessageId], None]
+"""Hears, with the connection that writes, which message a reply is."""
+
 _FIRST_LETTERS = 160
 _MOST_PORTIONS = 64
 """Of a chat that was long before it began to be summarised."""
@@ -102,10 +105,17 @@ class Chats:
         """One chat, or None when it is gone."""
         return self._database.read(lambda connection: store.chat(connection, chat_id))
 
+    def several(self, ids: Sequence[int]) -> list[Chat]:
+        """Those of these chats that are there."""
+        return self._database.read(lambda connection: store.some_chats(connection, ids))
+
     def tree(self, chat_id: ChatId) -> Tree:
-        """All messages of a chat; a reply that is being written has the words it has so far."""
-        messages = self._database.read(lambda connection: store.messages(connection, chat_id))
-        return Tree(self._with_live_text(message) for message in messages)
+        """All messages of a chat; a reply that is being written has the words it has so far.
+
+        The answers of a blind vote that is open don't tell who wrote them (`votes.masked`).
+        """
+        messages, hidden = self._database.read(lambda connection: (store.messages(connection, chat_id), votes.hidden(connection, chat_id)))
+        return Tree(votes.without_names(map(self._with_live_text, messages), hidden) if hidden else map(self._with_live_text, messages))
 
     def _with_live_text(self, message: ChatMessage) -> ChatMessage:
         text = self._live.get(message.id)
@@ -137,22 +147,22 @@ class Chats:
         """Why nothing can be changed here, or None."""
         return self._database.read_only_because
 
-    async def new(self) -> ChatId:
-        """An empty chat."""
-        chat_id = await self._database.write(lambda connection: store.add_chat(connection, self._now()))
+    async def new(self, folder: FolderId | None = None) -> ChatId:
+        """An empty chat, in a folder or in none."""
+        chat_id = await self._database.write(lambda connection: store.add_chat(connection, self._now(), folder=folder))
         self._hub.publish(Changed("chats", (chat_id,)))
         return chat_id
 
-    async def say(self, chat_id: ChatId | None, text: str) -> tuple[ChatId, MessageId]:
-        """Put the person's words at the end of a chat (None: a new one) and clear its draft; they are on the disk when
-        this returns. Raises BadRequest for words that are none."""
+    async def say(self, chat_id: ChatId | None, text: str, folder: FolderId | None = None) -> tuple[ChatId, MessageId]:
+        """Put the person's words at the end of a chat (None: a new one, in `folder`) and clear its draft; they are on the disk
+        when this returns. Raises BadRequest for words that are none."""
         if not text.strip():
             raise BadRequest(title=mark("There is nothing to send"), hint=mark("Write something first."))
 
         def work(connection: Any) -> tuple[ChatId, MessageId]:
             here = store.chat(connection, chat_id) if chat_id is not None else None
             if here is None:
-                where, tip = store.add_chat(connection, self._now(), title_from(text)), None
+                where, tip = store.add_chat(connection, self._now(), title_from(text), folder), None
             else:
                 where, tip = here.id, here.tip_id
                 store.set_words(connection, where, draft="", **({} if here.title else {"title": title_from(text)}))
@@ -186,30 +196,65 @@ class Chats:
         path = self.tree(chat.id).path(message.parent_id)
         return await self._answer(chat, path, engine, report, instead_of=message.id)
 
-    async def _answer(
-        self, chat: Chat, path: list[ChatMessage], engine: TextEngine, report: Callable[[Progress], None] | None, instead_of: MessageId | None = None
+    async def answer(
+        self, message_id: MessageId, engine: TextEngine, *, report: Callable[[Progress], None] | None = None, begun: Begun | None = None
     ) -> MessageId:
-        if chat.id in self._writing:
-            raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
+        """Let the model answer a message, beside the answers that it has. `begun` is called in the transaction in which the reply begins.
+        Otherwise like `reply`."""
+        message = self._database.read(lambda connection: store.message(connection, message_id))
+        chat = self.get(message.chat_id) if message else None
+        if message is None or chat is None:
+            raise BadRequest(title=mark("There is nothing to answer"), hint=mark("Write something first."))
+        return await self._answer(chat, self.tree(chat.id).path(message_id), engine, report, begun=begun)
+
+    @contextlib.asynccontextmanager
+    async def held(self, chat_id: ChatId) -> AsyncGenerator[None]:
+        """Several replies in a row are one: in between nobody else writes here, and `stop` ends the task that holds the chat.
+        Raises BadRequest when a reply is being written."""
         task = asyncio.current_task()
         assert task is not None
+        if chat_id in self._writing:
+            raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
+        self._writing[chat_id] = task
+        try:
+            yield
+        finally:
+            self._writing.pop(chat_id, None)
+            self._hub.publish(Changed("chats", (chat_id,)))
+
+    async def _answer(
+        self,
+        chat: Chat,
+        path: list[ChatMessage],
+        engine: TextEngine,
+        report: Callable[[Progress], None] | None,
+        instead_of: MessageId | None = None,
+        begun: Begun | None = None,
+    ) -> MessageId:
+        task = asyncio.current_task()
+        assert task is not None
+        is_held = self._writing.get(chat.id) is task
+        if chat.id in self._writing and not is_held:
+            raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
         self._writing[chat.id] = task
         try:
             await self._writers.make_way(engine)
             facts = engine.describe()
 
             def begin(connection: Any) -> MessageId:
-                begun = store.add_message(connection, chat.id, path[-1].id, "assistant", "", "streaming", self._now(), model=facts.model, engine=facts.name)
+                made = store.add_message(connection, chat.id, path[-1].id, "assistant", "", "streaming", self._now(), model=facts.model, engine=facts.name)
                 if instead_of is not None:
                     store.drop_failed(connection, instead_of, self._now())
-                return begun
+                if begun is not None:
+                    begun(connection, made)
+                return made
 
-            begun = asyncio.wrap_future(self._database.submit(begin))
+            beginning = asyncio.wrap_future(self._database.submit(begin))
             try:
-                message_id = await asyncio.shield(begun)
+                message_id = await asyncio.shield(beginning)
             except asyncio.CancelledError:
                 # Stopped in the very moment it began: the row is there or will be, and must not stay "streaming".
-                end = partial(store.finish, message_id=await begun, text="", state="stopped", now=self._now(), made_of={}, trouble=None)
+                end = partial(store.finish, message_id=await beginning, text="", state="stopped", now=self._now(), made_of={}, trouble=None)
                 await self._database.write(end)
                 raise
             self._live[message_id] = ""
@@ -219,7 +264,8 @@ class Chats:
             finally:
                 self._live.pop(message_id, None)
         finally:
-            self._writing.pop(chat.id, None)
+            if not is_held:
+                self._writing.pop(chat.id, None)
             self._hub.publish(Changed("chats", (chat.id,)))
         return message_id
 
@@ -288,6 +334,8 @@ class Chats:
                             flushed = time.monotonic()
                     elif isinstance(event, Reply):
                         made_of |= made_of_reply(event)
+                        if file := engine.describe().details.get("file"):
+                            made_of["file"] = file
                         state = "finished"
                     else:
                         waiting(event)
@@ -409,6 +457,13 @@ class Chats:
         tip = self.tree(message.chat_id).tip_below(message_id)
         await self._database.write(lambda connection: store.set_tip(connection, message.chat_id, tip))
         self._hub.publish(Changed("chats", (message.chat_id,)))
+
+    async def show(self, message_id: MessageId) -> None:
+        """Have this message in the shown branch: when it is not, the newest branch through it is shown. One that is gone is fine."""
+        message = self._database.read(lambda connection: store.message(connection, message_id))
+        chat = self.get(message.chat_id) if message is not None else None
+        if message is not None and chat is not None and all(one.id != message_id for one in self.tree(chat.id).path(chat.tip_id)):
+            await self.choose(message_id)
 
     async def keep_draft(self, chat_id: ChatId | None, text: str) -> ChatId | None:
         """Keep what stands in the input, unsent; makes a chat for it when there is none. Returns the chat."""

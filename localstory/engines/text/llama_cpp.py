@@ -147,6 +147,7 @@ class LlamaCppEngine:
                 "gpu_layers": self._placement.gpu_layers,
                 "engine_pack": self._pack.name if self._pack is not None else packs.BUILTIN,
                 "chat_template": self._loaded["template"] if self._loaded else None,
+                "file": self._path.name,
             },
         )
 
@@ -244,6 +245,11 @@ class LlamaCppEngine:
         """End the child and free its memory."""
         await self._child.close()
         self._loaded = None
+
+    async def unload(self) -> None:
+        """Free the memory of the model when the reply that is being written has ended; the next one loads it again."""
+        async with self._turn:
+            await self.close()
 
     @property
     def _settings(self) -> LoadSettings:
