@@ -206,6 +206,24 @@ def test_copying_code_gives_the_code(view: MessageView) -> None:
     browser.anchorClicked.emit(QUrl("copy:7"))
 
 
+def test_copying_a_part_of_a_long_block_of_code_gives_the_whole(view: MessageView) -> None:
+    code = "".join(f"line_{number} = 'tiếng {number}'\n" for number in range(600))
+    view.set_messages([message(1, f"Look:\n\n```\nother\n```\n\n```python\n{code}```\nAfter.\n\n```\nlast\n```\n")])
+    bar = view.verticalScrollBar()
+    seen, shown = set(), 0
+    for value in range(0, bar.maximum(), 300):
+        bar.setValue(value)
+        for browser in view.browsers:
+            for number in (0, 1, 2):
+                QGuiApplication.clipboard().setText("nothing")
+                browser.anchorClicked.emit(QUrl(f"copy:{number}"))
+                seen.add(QGuiApplication.clipboard().text())
+    assert seen == {"nothing", "other\n", code, "last\n"}
+    for row in view.rows:
+        shown += (row.html or "").count(">python<")
+    assert shown == 1  # its language stands over the first part
+
+
 def test_code_is_coloured_only_at_rest() -> None:
     markdown = Markdown(COLOURS)
     text = "```python\nprint(1)\n```"

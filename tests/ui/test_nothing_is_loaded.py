@@ -53,7 +53,7 @@ def show(folder: Path, port: int, *more: str) -> tuple[dict[str, Any], list[str]
     trace, strace = folder / "trace", shutil.which("strace")
     command = [sys.executable, "-m", "tests.ui.hostile_window", str(folder), str(port), *more]
     if strace is not None:
-        command = [strace, "-f", "-qq", "-s", "300", "-e", f"trace={CALLS}", "-o", str(trace), *command]
+        command = [strace, "-f", "--seccomp-bpf", "-qq", "-s", "300", "-e", f"trace={CALLS}", "-o", str(trace), *command]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True, stdin=subprocess.DEVNULL)
     told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -62,18 +62,28 @@ class Markdown:
         self._parser: Any = None
         self.formulas = formulas
 
-    def render(self, text: str, *, at_rest: bool = True, room: int = 760) -> Rendered:
+    def render(self, text: str, *, at_rest: bool = True, room: int = 760, from_above: bool = False, goes_on: bool = False) -> Rendered:
         """HTML for a text, its formulas no wider than `room` pixels. Code is coloured only `at_rest`: a fence that still
-        grows would be coloured anew each time."""
+        grows would be coloured anew each time. `from_above`, `goes_on`: it is a part of a longer text and begins, or
+        ends, within a block of code, which is drawn as one with its other parts."""
         parser = self._parser = self._parser or self._make_parser()
-        environment: dict[str, Any] = {"codes": [], "at_rest": at_rest, "quotes": 0, "room": room, "widest": 0, "waits": False}
+        environment: dict[str, Any] = {
+            "codes": [],
+            "at_rest": at_rest,
+            "quotes": 0,
+            "room": room,
+            "widest": 0,
+            "waits": False,
+            "from_above": from_above,
+            "goes_on": goes_on,
+        }
         html = parser.render(soften(text), environment)
         return Rendered(html.strip(), tuple(environment["codes"]), environment["widest"], environment["waits"])
 
-    def lines(self, text: str) -> list[str]:
+    def lines(self, text: str, *, from_above: bool = False) -> list[str]:
         """The words that `render` shows, paragraph by paragraph: what a person can find in it."""
         parser = self._parser = self._parser or self._make_parser()
-        return shown_lines(parser.parse(soften(text), {}), self._image_word, self._is_drawn)
+        return shown_lines(parser.parse(soften(text), {}), self._image_word, self._is_drawn, from_above=from_above)
 
     def _is_drawn(self, token: Any) -> bool:
         tex = token.content.replace("\u200b", "")
@@ -100,7 +110,7 @@ class Markdown:
 
         def code(tokens: Sequence[Any], index: int, _options: Any, environment: Any) -> str:
             token = tokens[index]
-            return self._code(token.content.replace("\u200b", ""), language_of(token), environment)
+            return self._code(token.content.replace("\u200b", ""), language_of(token), environment, is_last=index == len(tokens) - 1)
 
         def inline_code(tokens: Sequence[Any], index: int, _options: Any, _environment: Any) -> str:
             return f"<code style=\"background-color:{colours.raised}; font-family:'{colours.mono}';\">&nbsp;{escape(tokens[index].content)}&nbsp;</code>"
@@ -188,22 +198,25 @@ class Markdown:
             return f'<p align="center" style="margin-top:8px; margin-bottom:8px;">{shown}</p>\n'
         return shown
 
-    def _code(self, content: str, language: str, environment: dict[str, Any]) -> str:
+    def _code(self, content: str, language: str, environment: dict[str, Any], *, is_last: bool) -> str:
         number = len(environment["codes"])
         environment["codes"].append(content)
         shown = soften(content.rstrip("\n"))
         body = (highlight(shown, language, self._colours.code_style) if environment["at_rest"] and language else "") or escape(shown)
         colours = self._colours
         small = round(12 * colours.pixels / 14)
+        is_part = number == 0 and environment["from_above"]
+        above, below = 0 if is_part else 8, 0 if is_last and environment["goes_on"] else 8
         copy = f'<a href="{COPY_SCHEME}{number}" style="color:{colours.accent}; text-decoration:none;">{escape(self._copy_word)}</a>' if self._copy_word else ""
         head = (
             f'<table width="100%" cellspacing="0" cellpadding="0"><tr><td style="font-size:{small}px; color:{colours.quiet};">{escape(language)}</td>'
             f'<td align="right" style="font-size:{small}px;">{copy}</td></tr></table>'
-            if language or copy
+            if (language or copy) and not is_part
             else ""
         )
         return (
-            f'<table width="100%" cellspacing="0" cellpadding="10" bgcolor="{colours.raised}" style="margin-top:8px; margin-bottom:8px;"><tr><td>{head}'
+            f'<table width="100%" cellspacing="0" cellpadding="10" bgcolor="{colours.raised}" '
+            f'style="margin-top:{above}px; margin-bottom:{below}px;"><tr><td>{head}'
             f"<pre style=\"font-family:'{colours.mono}'; font-size:{small + 1}px; white-space:pre-wrap; margin:0;\">{body}</pre></td></tr></table>\n"
         )
 

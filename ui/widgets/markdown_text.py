@@ -28,7 +28,7 @@ def picture_words(token: Any, word: str) -> str:
     return f"[{word.format(name=said)}]"
 
 
-def shown_lines(tokens: Sequence[Any], image_word: str, is_drawn: Callable[[Any], bool] = lambda _token: True) -> list[str]:
+def shown_lines(tokens: Sequence[Any], image_word: str, is_drawn: Callable[[Any], bool] = lambda _token: True, *, from_above: bool = False) -> list[str]:
     """The words in the order in which they stand on the screen: a paragraph, an item, a cell, a line of code each.
     `is_drawn` tells which formulas are pictures there."""
     found: list[str] = []
@@ -40,7 +40,8 @@ def shown_lines(tokens: Sequence[Any], image_word: str, is_drawn: Callable[[Any]
         elif token.type == "formula":
             found.append(PICTURE if is_drawn(token) else token.content)
         elif token.type in ("fence", "code_block"):
-            found += [language_of(token), *token.content.rstrip("\n").split("\n")]
+            # A block of code that began further up says its language there.
+            found += [*([] if from_above and token is tokens[0] else [language_of(token)]), *token.content.rstrip("\n").split("\n")]
         elif token.type == "note_open":
             before = f"{token.content}. "
     return [line.replace("\u200b", "") for line in found]

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from ui.widgets.finding import Folded
-from ui.widgets.segments import Segment, cut, limit, segments
+from ui.widgets.segments import Segment, segments
 from ui.widgets.values import Shown
 
 
@@ -98,13 +98,12 @@ class Entry:
         has_changed = bool(gone)
         at = max(number for number, row in enumerate(self.rows) if row.kind is Kind.text)
         row = self.rows[at]
-        row.segment = Segment(row.segment.text + text, row.segment.carry)
+        first, *more = segments(row.segment.text + text, carry=row.segment.carry)
+        row.segment = first
         row.forget()
-        while (most := limit(row.segment)) is not None:
-            head, rest = cut(row.segment, most)
-            row.segment, row.live = head, False
-            row.forget()
-            row = Row(self, Kind.text, rest)
+        for segment in more:
+            row.live = False
+            row = Row(self, Kind.text, segment)
             row.live = True
             at += 1
             self.rows.insert(at, row)

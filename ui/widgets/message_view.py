@@ -232,7 +232,7 @@ class MessageView(QAbstractScrollArea):
 
     def shown_lines(self, row: Row) -> list[str]:
         """The words that a row shows or would show."""
-        return row.segment.text.split("\n") if row.entry.raw else self._markdown.lines(row.segment.markdown)
+        return row.segment.text.split("\n") if row.entry.raw else self._markdown.lines(row.segment.markdown, from_above=row.segment.goes_on_with_code)
 
     def light_rows(self) -> None:
         """Light in what is in sight what is looked for."""
@@ -360,8 +360,8 @@ class MessageView(QAbstractScrollArea):
             return
         if address.startswith(COPY_SCHEME):
             number = address.removeprefix(COPY_SCHEME)
-            if number.isdecimal() and int(number) < len(row.codes):
-                QGuiApplication.clipboard().setText(row.codes[int(number)])
+            if number.isdecimal() and (code := self._widgets.code(row, int(number))):
+                QGuiApplication.clipboard().setText(code)
                 self.code_copied.emit()
         elif address.startswith(NOTE_SCHEME):
             self._show_note(row.entry, QUrl(address).path())

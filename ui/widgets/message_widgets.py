@@ -116,6 +116,26 @@ class RowWidgets(QObject):
             return
         widget.deleteLater()
 
+    def code(self, row: Row, number: int) -> str:
+        """A block of code of a row, with its parts in the rows before and after; "" when there is none of that number."""
+        if not 0 <= number < len(row.codes):
+            return ""
+        first: Row | None = row
+        while first is not None and number == 0 and first.segment.goes_on_with_code:
+            first = _beside(first, -1)
+            number = len(self._codes(first)) - 1 if first is not None else 0
+        if first is None:
+            return ""
+        text, at = self._codes(first)[number], _beside(first, 1)
+        while number == len(self._codes(first)) - 1 and at is not None and at.segment.goes_on_with_code:
+            codes = self._codes(at)
+            text += codes[0] if codes else ""
+            first, number, at = at, 0, _beside(at, 1)
+        return text
+
+    def _codes(self, row: Row) -> tuple[str, ...]:
+        return row.codes if row.html is not None else self._markdown.render(row.segment.markdown, at_rest=False).codes
+
     def order_focus(self, rows: Iterable[Row]) -> None:
         """Tab goes from top to bottom, whatever order the widgets were made in."""
         chain: list[QWidget] = []
@@ -157,6 +177,20 @@ class RowWidgets(QObject):
         if row.entry.raw:
             rendered = self._markdown.as_written(row.segment.text)
         else:
-            rendered = self._markdown.render(row.segment.markdown, at_rest=not row.live, room=row.width)
+            after = _beside(row, 1)
+            rendered = self._markdown.render(
+                row.segment.markdown,
+                at_rest=not row.live,
+                room=row.width,
+                from_above=row.segment.goes_on_with_code,
+                goes_on=after is not None and after.segment.goes_on_with_code,
+            )
         row.html, row.codes, row.widest, row.waits, row.room = rendered.html, rendered.codes, rendered.widest, rendered.waits, row.width
         return rendered.html
+
+
+def _beside(row: Row, step: int) -> Row | None:
+    """The row of words after (1) or before (-1) one of the same message."""
+    texts = row.entry.texts
+    at = texts.index(row) + step if row in texts else -1
+    return texts[at] if 0 <= at < len(texts) else None

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 CAP = 2_000
 """Characters. Measured: 2,000 hold a flush of the live segment under 9 ms."""
 TABLE_ROWS = 20
+LINES = 150
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
+_FENCE_MARKS = ("`", "~")
 _LIST_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 
@@ -30,28 +32,40 @@ class Segment:
     def markdown(self) -> str:
         return self.carry + self.text
 
+    @property
+    def goes_on_with_code(self) -> bool:
+        """It begins inside a block of code that began before it."""
+        return bool(_open_fence(self.carry))
+
 
 def limit(segment: Segment, cap: int = CAP) -> int | None:
     """Where a segment must be cut at the latest, in characters; None when it is small enough.
 
-    Rows of tables are dear: a table of 40 rows takes as long as three screens of words.
+    Rows of tables are dear: a table of 40 rows takes as long as three screens of words. So are short lines by the hundred.
     """
-    at = -1
-    if segment.text.count("\n|") > TABLE_ROWS:
-        for _row in range(TABLE_ROWS):
-            at = segment.text.index("\n|", at + 1)
-        cap = min(cap, max(at + 1, 40))
-    return cap if len(segment.text) > cap else None
+    text = segment.text
+    for what, most in (("\n|", TABLE_ROWS), ("\n", LINES)):
+        if text.count(what, 0, cap) > most:
+            at = -1
+            for _row in range(most):
+                at = text.index(what, at + 1)
+            cap = min(cap, max(at + 1, 40))
+    return cap if len(text) > cap else None
 
 
-def segments(text: str, cap: int = CAP) -> list[Segment]:
-    """The whole text in segments; their texts joined are the text again."""
-    found, here = [], Segment(text)
-    while (most := limit(here, cap)) is not None:
-        head, here = cut(here, most)
+def segments(text: str, cap: int = CAP, carry: str = "") -> list[Segment]:
+    """The whole text in segments; their texts joined are the text again. `carry` is that of the first."""
+    found: list[Segment] = []
+    at = 0
+    while True:
+        # A window, not the rest: a megabyte is not copied for each of its parts.
+        here = Segment(text[at : at + 2 * cap], carry)
+        most = limit(here, cap)
+        if most is None:
+            return [*found, here]
+        head, rest = cut(here, most)
         found.append(head)
-    found.append(here)
-    return found
+        at, carry = at + len(head.text), rest.carry
 
 
 def cut(segment: Segment, cap: int = CAP) -> tuple[Segment, Segment]:
@@ -75,11 +89,11 @@ def cut(segment: Segment, cap: int = CAP) -> tuple[Segment, Segment]:
                 best["row"] = (at, table)
             elif not previous.strip() and line.strip() and not line.startswith((" ", "\t")):
                 best["block"] = (at, "")
-            elif _LIST_ITEM.match(line) and not line.startswith(" "):
+            elif line[0] in "-*+0123456789" and _LIST_ITEM.match(line):
                 best["item"] = (at, "")
             else:
                 best["line"] = (at, "")
-        match = _FENCE.match(line.rstrip("\n"))
+        match = _FENCE.match(line.rstrip("\n")) if line.lstrip(" ")[:1] in _FENCE_MARKS else None
         if match and not fence:
             fence = match.group(0).strip()
         elif match and fence and match.group(1).startswith(_marks(fence)) and not match.group(2).strip():

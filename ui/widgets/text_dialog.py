@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from ui.widgets.cards import button
+from ui.widgets.long_text import LongText
 
 
 class TextDialog(QDialog):
@@ -19,9 +20,7 @@ class TextDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         column = QVBoxLayout(self)
         self._text = text
-        words = QPlainTextEdit(text)
-        words.setReadOnly(True)
-        words.setTabChangesFocus(True)
+        words = LongText(text)
         words.setAccessibleName(title)
         column.addWidget(words)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
