@@ -46,6 +46,8 @@ class BaseWindow(QMainWindow):
 
     def _make_desk(self) -> Desk:
         desk = Desk(self._bridge, self._actions, self.toasts, self.memory)
+        # It goes with the window, on its thread: rooms have clocks, and the collector of garbage runs on any thread.
+        desk.setParent(self)
         self.toasts.words = _toast_words()
         return desk
 

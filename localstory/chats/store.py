@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NewType, TypeAlias, cast
 
@@ -107,6 +108,12 @@ def chat(connection: sqlite3.Connection, chat_id: ChatId) -> Chat | None:
     return _chat(row) if row else None
 
 
+def some_chats(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Chat]:
+    """Those of these chats that are not deleted."""
+    query = f"SELECT {_CHAT} FROM chat WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each(?))"
+    return [_chat(row) for row in connection.execute(query, (json.dumps(list(ids)),))]
+
+
 def messages(connection: sqlite3.Connection, chat_id: ChatId) -> list[ChatMessage]:
     """Every message of a chat that is not deleted, in all branches, by id."""
     query = f"SELECT {_MESSAGE} FROM message WHERE chat_id = ? AND deleted_at IS NULL ORDER BY id"
@@ -118,8 +125,9 @@ def message(connection: sqlite3.Connection, message_id: MessageId) -> ChatMessag
     return _message(row) if row else None
 
 
-def add_chat(connection: sqlite3.Connection, now: int, title: str = "") -> ChatId:
-    cursor = connection.execute("INSERT INTO chat (uid, title, created_at, used_at) VALUES (?, ?, ?, ?)", (uuid.uuid4().hex, storable(title), now, now))
+def add_chat(connection: sqlite3.Connection, now: int, title: str = "", folder: FolderId | None = None) -> ChatId:
+    values = (uuid.uuid4().hex, storable(title), now, now, folder)
+    cursor = connection.execute("INSERT INTO chat (uid, title, created_at, used_at, folder_id) VALUES (?, ?, ?, ?, ?)", values)
     return ChatId(cast(int, cursor.lastrowid))
 
 

@@ -18,6 +18,11 @@ def texts(opened: Opened) -> list[str]:
     return [browser.toPlainText() for browser in opened.chat.view.browsers]
 
 
+def lines(opened: Opened) -> list[str]:
+    model = opened.chat.list.pane.model
+    return [model.index(at).data() for at in range(model.rowCount())]
+
+
 def ask(opened: Opened, words: str) -> None:
     opened.window.go("chat")
     opened.chat.box.input.setPlainText(words)
@@ -191,10 +196,10 @@ def test_delete_and_undo(opened: Opened) -> None:
     opened.settle()
     opened.chat.delete_current()
     opened.settle()
-    assert opened.chat.list.list.count() == 0
+    assert lines(opened) == []
     opened.window.toasts.press()
     opened.settle()
-    assert opened.chat.list.list.count() == 1
+    assert len(lines(opened)) == 2
 
 
 def test_search_finds_titles_without_their_marks(opened: Opened) -> None:
@@ -203,8 +208,9 @@ def test_search_finds_titles_without_their_marks(opened: Opened) -> None:
         opened.window._new_chat()
         ask(opened, title)
         opened.settle()
-    opened.chat.list.search.setText("duong")
-    assert [opened.chat.list.list.item(at).text() for at in range(opened.chat.list.list.count())] == ["Đường về nhà"]
+    opened.chat.list.pane.search.setText("duong")
+    opened.until(lambda: opened.chat.list.pane.stack.currentWidget() is opened.chat.list.pane.hits)
+    assert [(line.head, line.text) for line in opened.chat.list.pane.hits.hits.lines][0] == ("Đường về nhà", "The title has these words")
 
 
 def test_two_fast_enters_send_once(opened: Opened) -> None:

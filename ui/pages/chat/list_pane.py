@@ -1,141 +1,121 @@
-"""The list of chats: search, new, rename, delete with undo."""
+"""The left pane of the room of chats: search, filter, new, the list, and what can be done with several at once. No store here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QLineEdit, QListWidget, QListWidgetItem, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from localstory.words import _
 from ui import theme
-from ui.pages.chat.state import ChatRow
 from ui.widgets.cards import label
+from ui.widgets.hit_list import HitView
+from ui.widgets.row_list import Key, RowModel, RowView, Shown
 
 
-class ChatList(QListWidget):
-    """A list where F2 renames and Delete deletes. A line around it says that the keyboard is here."""
-
-    rename_wanted = Signal()
-    delete_wanted = Signal()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self._mark(event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason))
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self._mark(False)
-
-    def _mark(self, marked: bool) -> None:
-        self.setProperty("keyboard", "true" if marked else "false")
-        self.style().unpolish(self)
-        self.style().polish(self)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_F2:
-            self.rename_wanted.emit()
-        elif event.key() == Qt.Key.Key_Delete:
-            self.delete_wanted.emit()
-        else:
-            super().keyPressEvent(event)
+def tool(icon: str, name: str) -> QToolButton:
+    """A button with an icon and words for who can't see it."""
+    made = QToolButton()
+    made.setIcon(theme.icon(icon))
+    made.setIconSize(theme.icon_size())
+    made.setToolTip(name)
+    made.setAccessibleName(name)
+    return made
 
 
 class ListPane(QWidget):
-    """Search, "new chat", and the chats. Emits ids."""
+    """What stands in the pane. `rows` is the list, `hits` what a search found; one of them is in sight."""
 
-    opened = Signal(int)
-    new_wanted = Signal()
-    search_changed = Signal(str)
-    renamed = Signal(int, str)
-    deleted = Signal(int)
+    query_changed = Signal(str)
+    left_search = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Callable[[Key], Shown]) -> None:
         super().__init__()
         self.setMinimumWidth(160)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
-        column.setSpacing(8)
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        column.setSpacing(6)
+        top = QHBoxLayout()
+        top.setSpacing(4)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(_("Search titles"))
-        self.search.setAccessibleName(_("Search titles of chats"))
+        self.search.setPlaceholderText(_("Search"))
+        self.search.setAccessibleName(_("Search titles and messages of all chats"))
         self.search.setClearButtonEnabled(True)
         for made in self.search.findChildren(QToolButton):
             made.setAccessibleName(_("Clear the search"))
-        self.search.textChanged.connect(self.search_changed)
-        new = QToolButton()
-        new.setIcon(theme.icon("plus"))
-        new.setIconSize(theme.icon_size())
-        new.setToolTip(_("New chat (Ctrl+N)"))
-        new.setAccessibleName(_("New chat"))
-        new.clicked.connect(self.new_wanted)
-        row.addWidget(self.search)
-        row.addWidget(new)
-        column.addLayout(row)
-        self.list = ChatList()
-        self.list.setAccessibleName(_("Chats, last used first"))
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.list.setUniformItemSizes(True)
-        self.list.currentItemChanged.connect(self._chosen)
-        self.list.rename_wanted.connect(self.rename_current)
-        self.list.delete_wanted.connect(self.delete_current)
-        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.list.customContextMenuRequested.connect(self._menu)
-        column.addWidget(self.list, 1)
-        self.empty = label(_("Your chats will stand here. Write a message to begin one."), "quiet")
+        self.search.textChanged.connect(self.query_changed)
+        self.search.installEventFilter(self)
+        self.filter = tool("filter", _("Sort and filter"))
+        self.filter.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.new = tool("plus", _("New chat"))
+        self.new.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        for widget in (self.search, self.filter, self.new):
+            top.addWidget(widget, 1 if widget is self.search else 0)
+        column.addLayout(top)
+        self.said = label("", "small")
+        """What the list is narrowed to, or how the search stands."""
+        self.said.hide()
+        column.addWidget(self.said)
+        self.model = RowModel(shown, self)
+        self.rows = RowView(self.model, _("Chats and folders"))
+        self.hits = HitView(_("What the search found"))
+        self.hits.left.connect(self.search.setFocus)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.rows)
+        self.stack.addWidget(self.hits)
+        self.empty = label("", "quiet")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        column.addWidget(self.empty, 1)
+        self.stack.addWidget(self.empty)
+        column.addWidget(self.stack, 1)
+        self.bar = SelectionBar()
+        self.bar.hide()
+        column.addWidget(self.bar)
 
-    def show_rows(self, rows: Sequence[ChatRow], current: int | None, *, searching: bool) -> None:
-        """Show these chats, with one of them chosen."""
-        shown = [(self.list.item(at).data(Qt.ItemDataRole.UserRole), self.list.item(at).text()) for at in range(self.list.count())]
-        wanted = [(row.id, row.title + (f"  ·  {row.note}" if row.note else "")) for row in rows]
-        self.list.blockSignals(True)
-        if shown != wanted:
-            self.list.clear()
-            for identity, text in wanted:
-                item = QListWidgetItem(text)
-                item.setData(Qt.ItemDataRole.UserRole, identity)
-                item.setToolTip(text)
-                self.list.addItem(item)
-        at = next((number for number, row in enumerate(rows) if row.id == current), -1)
-        self.list.setCurrentRow(at)
-        self.list.blockSignals(False)
-        self.list.setVisible(bool(rows))
-        self.empty.setVisible(not rows)
-        self.empty.setText(_("No title has these words.") if searching else _("Your chats will stand here. Write a message to begin one."))
+    def show_empty(self, words: str) -> None:
+        """Say why there is nothing in the list."""
+        self.empty.setText(words)
+        self.stack.setCurrentWidget(self.empty)
 
-    def _chosen(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
-            self.opened.emit(item.data(Qt.ItemDataRole.UserRole))
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            down = event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if event.key() == Qt.Key.Key_Escape and self.search.text():
+                self.search.clear()
+                return True
+            if event.key() == Qt.Key.Key_Escape:
+                self.left_search.emit()
+                return True
+            if down and self.stack.currentWidget() is self.hits and self.hits.hits.lines:
+                self.hits.setFocus(Qt.FocusReason.TabFocusReason)
+                self.hits.setCurrentIndex(self.hits.hits.index(0))
+                return True
+            if event.key() == Qt.Key.Key_Down and self.stack.currentWidget() is self.rows:
+                self.rows.setFocus(Qt.FocusReason.TabFocusReason)
+                return True
+        return False
 
-    def _current(self) -> QListWidgetItem | None:
-        return self.list.currentItem()
 
-    def rename_current(self) -> None:
-        """Ask for a new title."""
-        item = self._current()
-        if item is None:
-            return
-        title, accepted = QInputDialog.getText(self, _("Rename the chat"), _("Title"), text=item.toolTip())
-        if accepted and title.strip():
-            self.renamed.emit(item.data(Qt.ItemDataRole.UserRole), title.strip())
+class SelectionBar(QFrame):
+    """Below the list while several lines are chosen: how many, and what to do with them."""
 
-    def delete_current(self) -> None:
-        """Delete the chosen chat (with undo, so nobody is asked)."""
-        item = self._current()
-        if item is not None:
-            self.deleted.emit(item.data(Qt.ItemDataRole.UserRole))
-
-    def _menu(self, at: QPoint) -> None:
-        if self.list.itemAt(at) is None:
-            return
-        menu = QMenu(self)
-        menu.addAction(theme.icon("pencil"), _("Rename"), self.rename_current)
-        menu.addAction(theme.icon("trash"), _("Delete"), self.delete_current)
-        menu.exec(self.list.mapToGlobal(at))
-        menu.deleteLater()
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("kind", "soft")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.setSpacing(2)
+        self.count = label("", "small")
+        column.addWidget(self.count)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        self.move_to = tool("folder", _("Move the chosen chats to a folder"))
+        self.tag = tool("tag", _("Tags of the chosen chats"))
+        self.archive = tool("archive", _("Archive the chosen chats"))
+        self.delete = tool("trash", _("Delete the chosen chats"))
+        self.more = tool("more", _("More for the chosen chats"))
+        for made in (self.move_to, self.tag, self.archive, self.delete, self.more):
+            row.addWidget(made)
+        row.addStretch(1)
+        column.addLayout(row)

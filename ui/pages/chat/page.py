@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from localstory.chats.search import Hit
 from localstory.chats.service import Waiting, Wrote
-from localstory.chats.store import Chat
+from localstory.chats.store import Chat, FolderId
 from localstory.chats.summarising import SUMMARISING, Summarising
 from localstory.chats.tree import ChatId, MessageId, Tree
 from localstory.engines.base import TextEngine
@@ -30,7 +31,8 @@ from ui.pages.chat.chooser import Chooser
 from ui.pages.chat.finding import Finding
 from ui.pages.chat.greeting import Greeting
 from ui.pages.chat.links import open_link
-from ui.pages.chat.list_pane import ListPane
+from ui.pages.chat.list_part import ListPart
+from ui.pages.chat.several import SeveralPart
 from ui.pages.chat.side import ChatSide
 from ui.pages.chat.trouble_place import TroublePlace
 from ui.pages.chat.view_parts import ViewParts
@@ -54,10 +56,12 @@ class ChatPage(Page):
         super().__init__(desk)
         self._chats = desk.app.chats
         self._chat: Chat | None = None
-        self._all: list[Chat] = []
         self._waiting: dict[int, str] = {}
         self._storing = False
         self._stored_for = 0
+        self._folder: FolderId | None = None
+        """Where a new chat is to lie."""
+        self._ask: Callable[[ChatId], object] | None = None
         self._tree = Tree(())
         self._page_number = 0
         """Counts the chats that stood on the screen: what was begun for an earlier one must not change this one."""
@@ -79,13 +83,13 @@ class ChatPage(Page):
     # -- building ------------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.list = ListPane()
+        self.list = ListPart(self, self.desk)
         self.list.opened.connect(self._open_from_list)
-        self.list.new_wanted.connect(self.new_chat)
-        self.list.search_changed.connect(self._show_list)
-        self.list.renamed.connect(self._rename)
-        self.list.deleted.connect(self.delete)
-        self.pane = self.list
+        self.list.hit_opened.connect(self._open_hit)
+        self.list.new_wanted.connect(self._new_in)
+        self.list.changed.connect(self._list_read)
+        self.list.acts.deleted.connect(self._leave_deleted)
+        self.pane = self.list.pane
         self.panel = ChatSide(self.desk)
         self.panel.changed.connect(self._change_chat)
         self.side = self.panel
@@ -136,6 +140,10 @@ class ChatPage(Page):
         self.account.troubled.connect(self.trouble.show)
         self.context = self.account.line
         self.box.input.textChanged.connect(self.context.changed)
+        self.several = SeveralPart(self, self.desk, self.chooser, self._shown, self.place, self._link)
+        self.several.say_wanted.connect(self.send)
+        self.several.troubled.connect(self.trouble.show)
+        self._below.addWidget(self.several.strip)
         self._below.addWidget(self.context)
         self._below.addWidget(self.box)
         self._foot.addStretch(1)
@@ -154,7 +162,8 @@ class ChatPage(Page):
         if isinstance(event, Wrote):
             if self._chat is not None and event.chat_id == self._chat.id:
                 self.view.append(event.message_id, event.text, event.at)
-                self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
+                if self.several.at_work() is None:
+                    self.desk.model_state.emit(_("{model} is loaded").format(model=self._model_title()))
         elif isinstance(event, Waiting):
             words = state.waiting_words(event.progress)
             self._waiting[event.message_id] = words
@@ -170,8 +179,8 @@ class ChatPage(Page):
             self.chooser.show()
         elif isinstance(event, Changed) and event.what == "summaries":
             self.context.changed()
-        elif isinstance(event, Changed) and event.what == "chats":
-            self._reload()
+        elif isinstance(event, Changed) and event.what in ("chats", "folders"):
+            self._reload(event.ids)
 
     def _setting_changed(self, name: str) -> None:
         if name == "enter_sends":
@@ -181,24 +190,18 @@ class ChatPage(Page):
         elif name in ("model", "servers", "look_for_servers"):
             self.chooser.show()
 
-    def _reload(self) -> None:
-        """Read the chats again: a few milliseconds on the read-only connection."""
-        if not self._chats.is_open:
-            return
-        try:
-            self._all = self._chats.all()
-        except CannotContinue as error:
-            self.trouble.show(error)
-            return
+    def _reload(self, ids: Sequence[int] = ()) -> None:
+        """Read the chats again (all, or those with these ids): a few milliseconds on the read-only connection."""
+        if self._chats.is_open:
+            self.list.reload(ids)
+            if self._chat is None or not ids or self._chat.id in ids:
+                self._show_chat()
+
+    def _list_read(self) -> None:
         if self._chat is not None:
             # A chat that was deleted elsewhere leaves the screen.
-            self._chat = next((chat for chat in self._all if self._chat is not None and chat.id == self._chat.id), None)
-        self._show_list()
-        self._show_chat()
-
-    def _show_list(self) -> None:
-        query = self.list.search.text()
-        self.list.show_rows(state.chat_rows(self._all, query), self._chat.id if self._chat else None, searching=bool(query.strip()))
+            self._chat = self.list.get(self._chat.id)
+        self.list.show_current(self._chat.id if self._chat is not None else None)
 
     def _show_chat(self) -> None:
         chat = self._chat
@@ -217,6 +220,7 @@ class ChatPage(Page):
         if speed:
             self.desk.speed.emit(state.speed_words(speed))
         self.chooser.show_for(chat)
+        self.several.show()
         if not self.box.is_busy:
             self.context.show_summarising(None)
         self.context.changed()
@@ -299,6 +303,10 @@ class ChatPage(Page):
 
     def new_chat(self) -> None:
         """An empty page; the chat begins with its first words."""
+        self._new_in(None, False)
+
+    def _new_in(self, folder: FolderId | None, _temporary: bool) -> None:
+        self._folder = folder
         self._switch(None)
 
     def open(self, chat_id: int) -> None:
@@ -308,6 +316,27 @@ class ChatPage(Page):
 
     def _open_from_list(self, chat_id: int) -> None:
         self.open(chat_id)
+
+    def _open_hit(self, hit: Hit, query: str) -> None:
+        self.open(hit.chat_id)
+        if hit.message_id is not None:
+            self.show_message(hit.message_id, query)
+
+    def show_message(self, message: MessageId, query: str = "") -> None:
+        """Go to a message of the open chat in its branch, and light the words that were looked for."""
+
+        async def work(_job: Job[Any]) -> tuple[MessageId, str]:
+            await self._chats.show(message)
+            return message, query
+
+        self.desk.bridge.start("", work, on_end=self._message_there)
+
+    def _message_there(self, job: Job[Any]) -> None:
+        if job.error is not None:
+            self.trouble.show(job.error)
+        elif job.result is not None:
+            self._reload((self._chat.id,) if self._chat is not None else ())
+            self.view.show_hit(*job.result)
 
     def _switch(self, chat: Chat | None) -> None:
         if self._storing:
@@ -325,7 +354,7 @@ class ChatPage(Page):
         self.box.input.blockSignals(False)
         self.box.input.setPlainText(draft)
         self._draft_timer.stop()
-        self._show_list()
+        self.list.show_current(self.chat_id)
         self._show_chat()
         self.context.forget()
         self.view.scroll_to_end()
@@ -368,24 +397,26 @@ class ChatPage(Page):
             self._chat = self._chats.get(chat_id)
             self._reload()
 
-    def send(self) -> None:
-        """Send what stands in the input."""
+    def send(self, ask: Callable[[ChatId], object] | None = None) -> None:
+        """Send what stands in the input; then `ask(chat)` sees to the answers, or the chosen model answers."""
         if self._storing:
-            self._then.append(self.send)
+            self._then.append(lambda: self.send(ask))
             return
         text, chosen = self.box.input.toPlainText(), self.chooser.chosen
         if not text.strip() or not self._chats.is_open or (self._chat is not None and self._chats.is_writing(self._chat.id)):
             return
-        if chosen is None:
+        if chosen is None and ask is None:
             self.trouble.show(NoStarter())
             return
+        self._ask = ask
         self._draft_timer.stop()
         self.trouble.hide()
         chat_id = ChatId(self._chat.id) if self._chat is not None else None
         self._sending = text
         self.box.input.setPlainText("")
         self._draft_timer.stop()
-        self._store(lambda _job: self._chats.say(chat_id, text), self._said)
+        folder = self._folder if chat_id is None else None
+        self._store(lambda _job: self._chats.say(chat_id, text, folder), self._said)
 
     def _said(self, job: Job[Any]) -> None:
         if job.error is not None or job.result is None:
@@ -399,7 +430,9 @@ class ChatPage(Page):
             self._chat = self._chats.get(chat_id)
             self._reload()
             self.view.scroll_to_end()
-        if chosen is not None:
+        if self._ask is not None:
+            self._ask(chat_id)
+        elif chosen is not None:
             if self.chooser.wanted and self._stored_for == self._page_number:
                 self._change_chat(dict(zip(("engine", "server", "model"), self.chooser.wanted, strict=True)))
             self._answer(chosen, lambda engine, job: self._chats.reply(chat_id, engine, report=job.report))
@@ -507,26 +540,19 @@ class ChatPage(Page):
 
     # -- the chat itself -----------------------------------------------------------------------------------------------
 
-    def _rename(self, chat_id: int, title: str) -> None:
-        self.desk.bridge.start("", lambda _job: self._chats.change(ChatId(chat_id), title=title), on_end=self._changed)
-
     def delete(self, chat_id: int) -> None:
         """Take a chat out of sight, with undo."""
         chat = self._chats.get(ChatId(chat_id)) if self._chats.is_open else None
-        if chat is None:
-            return
+        if chat is not None:
+            self.list.acts.delete_these([chat])
 
-        def undo() -> None:
-            self.desk.bridge.start("", lambda _job: self._chats.undelete(chat.id), on_end=self._changed)
-
-        if self._chat is not None and self._chat.id == chat_id:
+    def _leave_deleted(self, ids: list[ChatId]) -> None:
+        if self._chat is not None and self._chat.id in ids:
             self._draft_timer.stop()
             self._page_number += 1
             self._chat = None
             self.box.input.setPlainText("")
             self._draft_timer.stop()
-        self.desk.bridge.start("", lambda _job: self._chats.delete(chat.id), on_end=self._changed)
-        self.desk.say(_("Deleted: {title}").format(title=state.title_of(chat)), _("Undo"), undo)
 
     def delete_current(self) -> None:
         """Delete the chat on the screen."""
@@ -538,7 +564,7 @@ class ChatPage(Page):
         chat = self._chat
 
         async def work(_job: Job[ChatId]) -> ChatId:
-            where = chat.id if chat is not None else await self._chats.new()
+            where = chat.id if chat is not None else await self._chats.new(self._folder)
             await self._chats.change(where, **given)
             return where
 
