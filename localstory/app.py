@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -18,28 +19,17 @@ from localstory.chats.search import ChatSearch
 from localstory.chats.several import Several, only
 from localstory.db import Database
 from localstory.engines.base import TextEngine
-from localstory.engines.pack_shelf import remove_pack
 from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
 from localstory.engines.registry import kv_home, open_server_engine, open_text_engine
-from localstory.engines.text.devices import machine_now
 from localstory.engines.text.load_settings import SETTINGS, EngineSettings, from_line, kept_line
 from localstory.engines.text.load_settings import read_settings as read_settings_of
 from localstory.errors import CannotContinue
 from localstory.events import Hub
-from localstory.fit.budget import budget_of
 from localstory.fit.build import PORTABLE, EngineBuild
-from localstory.fit.check import cards_of
-from localstory.fit.context_params import context_params
-from localstory.fit.estimate import ON_PROCESSOR, Placement, formula_need
-from localstory.fit.place import best_placement
 from localstory.fit.records import Measurement, Records, model_key, settings_key
-from localstory.fit.shape import shape_of
-from localstory.fit.speed import speed
 from localstory.gguf.header import BadGguf, Header
 from localstory.hardware.machine import Machine
 from localstory.keys import key_for
-from localstory.models.engine_view import window_at
-from localstory.models.fitting import Fitting
 from localstory.models.library import TextModel
 from localstory.models.servers import Servers, named_address
 from localstory.net import Net
@@ -50,9 +40,20 @@ from localstory.settings import Settings, read_settings, write_settings
 if TYPE_CHECKING:
     from localstory.engines.text.endpoint import ServerModel
     from localstory.engines.text.llama_cpp import Measured
+    from localstory.fit.estimate import Placement
+    from localstory.models.fitting import Fitting
     from localstory.models.recommend import Candidate
 
+# What looks at the machine and works out fits is imported where it is used: the window is up 0.2 s sooner.
+
 log = logging.getLogger(__name__)
+
+
+async def machine_now(home: Home, *, again: bool = False, measure: bool = True) -> Machine:
+    """As `engines.text.devices.machine_now`."""
+    from localstory.engines.text import devices
+
+    return await devices.machine_now(home, again=again, measure=measure)
 
 
 class App:
@@ -76,11 +77,17 @@ class App:
         """What loads and replies took on this machine."""
         self.several = Several(self._database, self.hub, self.chats, lambda kept: only(list(self._text_engines.values()), kept), self.records.all)
         self.net = Net(offline=lambda: self.settings.offline)
-        self.fitting = Fitting(home, self.net)
         self.servers = Servers(self.net, lambda: self.settings, self.hub)
         self._server_engines: dict[tuple[str, str, str], tuple[str, TextEngine]] = {}
         self._machine: Machine | None = None
         self._asked_settings: dict[Path, dict[str, str]] = {}
+
+    @cached_property
+    def fitting(self) -> Fitting:
+        """The fit check of models that are not here."""
+        from localstory.models.fitting import Fitting
+
+        return Fitting(self.home, self.net)
 
     def change_settings(self, settings: Settings) -> None:
         """Keep new settings, on disk first."""
@@ -139,6 +146,12 @@ class App:
 
     async def _place(self, header: Header, chosen: EngineSettings, path: Path) -> Placement:
         """Where the layers go: the fit check's plan for the build of the engine that will run them. The portable build has no devices."""
+        from localstory.fit.budget import budget_of
+        from localstory.fit.context_params import context_params
+        from localstory.fit.estimate import ON_PROCESSOR, formula_need
+        from localstory.fit.place import best_placement
+        from localstory.fit.shape import shape_of
+
         try:
             build = self.engine_build(path)
             if build == PORTABLE:
@@ -201,6 +214,8 @@ class App:
 
     def remove_pack(self, name: str) -> None:
         """Take an engine pack away; what ran on it runs on the portable build again. Raises NoSuchPack, FileTrouble."""
+        from localstory.engines.pack_shelf import remove_pack
+
         remove_pack(self.home.engines, name)
         kept = {path: pack for path, pack in self.settings.engine_packs.items() if pack != name}
         default = "" if self.settings.engine_pack == name else self.settings.engine_pack
@@ -243,6 +258,8 @@ class App:
     async def server_window(self, kind: str, url: str, model: ServerModel | None, models: tuple[ServerModel, ...] = ()) -> int | None:
         """The context length to ask of a server for one of its `models`, from our own fit check where it can tell; None leaves it to the
         server. Reads the file that it would load, asks nothing of it."""
+        from localstory.models.engine_view import window_at
+
         if kind == "ollama" and self._machine is None:
             self._machine = await machine_now(self.home, measure=False)
         return await window_at(kind, url, model, self._machine, self.home, models)
@@ -274,6 +291,12 @@ class App:
 
     def keep_measured(self, seen: Measured) -> None:
         """A load or reply has ended: keep what it took, beside what we would have said."""
+        from localstory.fit.budget import budget_of
+        from localstory.fit.check import cards_of
+        from localstory.fit.estimate import formula_need
+        from localstory.fit.shape import shape_of
+        from localstory.fit.speed import speed
+
         try:
             key, figures = model_key(seen.header), dict(seen.figures)
             build = self._build(seen.placement.engine)
@@ -306,7 +329,8 @@ class App:
         for _key, server in self._server_engines.values():
             self.runtime.run(server.close())
         self._server_engines.clear()
-        self.runtime.run(self.fitting.close())
+        if "fitting" in self.__dict__:
+            self.runtime.run(self.fitting.close())
         self.runtime.close()
         self.net.close()
         if self._lock is not None:

@@ -155,6 +155,7 @@ class Window:
         self._warmer.stop()
         self.window.close()
         self.bridge.close()
+        self.window.desk.deleteLater()  # with its rooms and their timers: on this thread, not wherever Python finds them
         self.app.close()
         self.application.removeTranslator(self._qt_words)
         self.window.deleteLater()

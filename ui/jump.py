@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from localstory.app import App
-from localstory.chats.organising import Folder
-from localstory.chats.store import Chat, FolderId
 from localstory.words import _, english_of
 from ui.actions import Actions, part_title
 from ui.widgets.palette import Choice
+
+if TYPE_CHECKING:
+    from localstory.app import App
+    from localstory.chats.organising import Folder
+    from localstory.chats.store import Chat, FolderId
 
 MOST_RECENT = 5
 RECENT = "palette.recent"

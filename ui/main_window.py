@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from localstory import words
-from localstory.words import _
+from localstory.settings import ALLOWED
+from localstory.words import _, mark
 from ui import theme
 from ui.base_window import BaseWindow, focus_by_identifier, run_at_most
 from ui.bridge import Bridge
-from ui.chat_window import ChatWindow
-from ui.desk import Page
+from ui.desk import Desk, Page
 from ui.layout_memory import Memory
-from ui.pages.chat.page import ChatPage
-from ui.pages.home.page import HomePage
-from ui.pages.machine.page import MachinePage
-from ui.pages.models.page import ModelsPage
-from ui.pages.settings.page import SettingsPage
-from ui.pages.story.page import StoryPage
-from ui.room_actions import add_chat_actions
 from ui.status_bar import StatusBar
 from ui.widgets.folding import FoldingFrame
 from ui.widgets.palette import Choice
 
-ROOMS: tuple[type[Page], ...] = (HomePage, ChatPage, StoryPage, ModelsPage, MachinePage, SettingsPage)
+if TYPE_CHECKING:
+    from ui.chat_window import ChatWindow
+    from ui.pages.chat.page import ChatPage
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room that is imported and built when it is needed first, at the latest some moments after the window is up."""
+
+    name: str
+    icon: str
+    title: str
+    """Marked, worded when it is shown."""
+    page: str
+    """The name of its class in `ui.pages.NAME.page`."""
+
+    def build(self, desk: Desk) -> Page:
+        """Make the page."""
+        made: Page = getattr(import_module(f"ui.pages.{self.name}.page"), self.page)(desk)
+        return made
+
+
+ROOMS = (
+    Room("home", "home", mark("Home"), "HomePage"),
+    Room("chat", "chat", mark("Chat"), "ChatPage"),
+    Room("story", "story", mark("Story"), "StoryPage"),
+    Room("models", "models", mark("Models"), "ModelsPage"),
+    Room("machine", "machine", mark("Machine"), "MachinePage"),
+    Room("settings", "settings", mark("Settings"), "SettingsPage"),
+)
 """To add a room: a package in ui/pages with a Page, and its class here."""
+TEXT_SIZES: tuple[int, ...] = ALLOWED["text_size"]
+LATEST_MS = 400
+"""When the rooms are built although nothing of the window was painted: it may have been opened minimised."""
 REBUILD = ("language", "theme", "text_size", "message_width", "chat_font")
 """Settings that every widget is made of."""
 
@@ -48,6 +76,8 @@ class MainWindow(BaseWindow):
         if layout.maximized:
             self.setWindowState(Qt.WindowState.WindowMaximized)
         bridge.settings_changed.connect(self._setting_changed)
+        self._built = False
+        self._trouble: list[BaseException | None] = []
         self._build()
 
     # -- building ------------------------------------------------------------------------------------------------------
@@ -56,7 +86,7 @@ class MainWindow(BaseWindow):
         self.desk = self._make_desk()
         self.desk.room_wanted.connect(self.go)
         self.desk.window_wanted.connect(self.open_window)
-        whole = QWidget()
+        whole = Whole()
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -66,12 +96,9 @@ class MainWindow(BaseWindow):
         rows.addLayout(columns, 1)
         layout = self.memory.layout
         self.frame = FoldingFrame((layout.pane_width, layout.side_width), (layout.pane_folded, layout.side_folded))
-        self.pages: dict[str, Page] = {}
+        self._pages: dict[str, Page] = {}
+        self._numbers: dict[str, int] = {}
         self._buttons: dict[str, QToolButton] = {}
-        for kind in ROOMS:
-            page = kind(self.desk)
-            self.pages[page.name] = page
-            self.frame.add(page.pane, page.place, page.side)
         columns.addWidget(self._make_rail())
         columns.addWidget(self.frame, 1)
         self.status = StatusBar(self.desk, self)
@@ -82,8 +109,55 @@ class MainWindow(BaseWindow):
         self._register_actions()
         self.status.show_jobs()
         self._write_timer.start()
-        self.room = ""
-        self.go(layout.room if layout.room in self.pages else "home", layout.chat or None)
+        self.room = layout.room if layout.room in self._buttons else "home"
+        self._buttons[self.room].setChecked(True)
+        if self._built:
+            self._fill()
+        else:
+            whole.painted.connect(self._fill, Qt.ConnectionType.QueuedConnection)
+            latest = QTimer(whole)
+            latest.setSingleShot(True)
+            latest.timeout.connect(self._fill)
+            latest.start(LATEST_MS)
+
+    def _fill(self) -> None:
+        """Show the last room now, and make the others one after the other while nothing else is to do."""
+        if not self._numbers:
+            self._built = True
+            layout = self.memory.layout
+            self.go(self.room, layout.chat or None)
+            self._fill_next()
+
+    def _fill_next(self) -> None:
+        missing = [room.name for room in ROOMS if room.name not in self._pages]
+        if missing:
+            self._page(missing[0])
+            QTimer.singleShot(0, self._whole, self._fill_next)
+
+    @property
+    def pages(self) -> dict[str, Page]:
+        """Every room by its name, in the order of the rail; those that were not needed yet are built now."""
+        self._fill()
+        return {room.name: self._page(room.name) for room in ROOMS}
+
+    def _page(self, name: str) -> Page:
+        if name not in self._pages:
+            room = next(one for one in ROOMS if one.name == name)
+            page = room.build(self.desk)
+            self._pages[name] = page
+            self._numbers[name] = self.frame.add(page.pane, page.place, page.side)
+            if name == "chat":
+                from ui.room_actions import add_chat_actions
+
+                add_chat_actions(self.desk, self.chat, self._new_chat, self._open_beside)
+                while self._trouble:
+                    self._show_opened(self._trouble.pop())
+        return self._pages[name]
+
+    @property
+    def chat(self) -> ChatPage:
+        """The room of chats."""
+        return cast("ChatPage", self._page("chat"))
 
     def _make_rail(self) -> QWidget:
         rail = QFrame()
@@ -103,35 +177,32 @@ class MainWindow(BaseWindow):
         self._menu_button.setAccessibleName(_("Menu"))
         self._menu_button.clicked.connect(self._open_menu)
         column.addWidget(self._menu_button)
-        for page in self.pages.values():
-            if page.name == "settings":
+        for room in ROOMS:
+            if room.name == "settings":
                 column.addStretch(1)
             made = QToolButton()
-            made.setText(page.title)
-            made.setIcon(theme.icon(page.icon, size=24, stateful=True))
+            made.setText(_(room.title))
+            made.setIcon(theme.icon(room.icon, size=24, stateful=True))
             made.setIconSize(theme.icon_size(24))
             made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             made.setCheckable(True)
             made.setAutoExclusive(True)
             made.setMinimumSize(72, 56)
             made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            made.setAccessibleName(_("Room: {name}").format(name=page.title))
-            made.setObjectName(page.name)
+            made.setAccessibleName(_("Room: {name}").format(name=_(room.title)))
+            made.setObjectName(room.name)
             made.clicked.connect(self._rail_clicked)
-            self._buttons[page.name] = made
+            self._buttons[room.name] = made
             column.addWidget(made)
         return rail
 
     def _register_actions(self) -> None:
-        add, chat = self._actions.add, self.pages["chat"]
-        assert isinstance(chat, ChatPage)
-        add_chat_actions(self.desk, chat, self._new_chat, self._open_beside)
-        part = "go"
-        for number, page in enumerate(self.pages.values(), 1):
-            shortcut = f"Ctrl+{number}" if page.name != "settings" else "Ctrl+,"
-            text = _("Go to: {room}").format(room=page.title)
-            also = f"{page.name} {words.english_of(page.title)}" + (" preferences options" if page.name == "settings" else "")
-            add(f"go.{page.name}", text, partial(self.go, page.name), shortcut=shortcut, icon=page.icon, menu=part, also=also).setData(page.title)
+        add, part = self._actions.add, "go"
+        for number, room in enumerate(ROOMS, 1):
+            shortcut = f"Ctrl+{number}" if room.name != "settings" else "Ctrl+,"
+            text = _("Go to: {room}").format(room=_(room.title))
+            also = f"{room.name} {room.title}" + (" preferences options" if room.name == "settings" else "")
+            add(f"go.{room.name}", text, partial(self.go, room.name), shortcut=shortcut, icon=room.icon, menu=part, also=also).setData(_(room.title))
         part = "view"
         add("view.pane", _("Fold the list"), lambda: self._fold(0), shortcut="Ctrl+B", icon="panel-left", menu=part, also="sidebar hide", why_not=self._no_pane)
         add(
@@ -157,8 +228,8 @@ class MainWindow(BaseWindow):
 
     def go(self, room: str, what: object = None) -> None:
         """Go to a room by its name."""
-        page = self.pages[room]
-        number = list(self.pages).index(room)
+        page = self._page(room)
+        number = self._numbers[room]
         self.room = room
         self._actions.enter(room)
         self._buttons[room].setChecked(True)
@@ -178,17 +249,15 @@ class MainWindow(BaseWindow):
         self.go("chat", "new")
 
     def _no_pane(self) -> str:
-        return "" if self.pages[self.room].pane is not None else _("This room has no list.")
+        return "" if self._page(self.room).pane is not None else _("This room has no list.")
 
     def _no_side(self) -> str:
-        return "" if self.pages[self.room].side is not None else _("This room has no side panel.")
+        return "" if self._page(self.room).side is not None else _("This room has no side panel.")
 
     def _fold(self, side: int) -> None:
         self.frame.fold(side, not self.frame.is_folded(side))
 
     def _resize_text(self, step: int) -> None:
-        from ui.pages.settings.state import TEXT_SIZES
-
         now = self._app.settings.text_size
         at = TEXT_SIZES.index(now) if now in TEXT_SIZES else TEXT_SIZES.index(100)
         wanted = TEXT_SIZES[min(max(at + step, 0), len(TEXT_SIZES) - 1)]
@@ -197,7 +266,7 @@ class MainWindow(BaseWindow):
 
     def _next_part(self) -> None:
         """The keyboard goes on: rail, list pane, place, side panel, status bar, and a notice if there is one."""
-        page = self.pages[self.room]
+        page = self._page(self.room)
         focus = self.focusWidget()
         parts: list[tuple[QWidget, Callable[[], object]]] = [(self._rail, self._buttons[self.room].setFocus)]
         if page.pane is not None and page.pane.isVisible():
@@ -216,22 +285,20 @@ class MainWindow(BaseWindow):
 
     def _places(self) -> list[Choice]:
         choices = [Choice(page.title, _("Room"), partial(self.go, page.name), also=page.name) for page in self.pages.values()]
-        models = self.pages["models"]
-        if isinstance(models, ModelsPage):
-            choices += [Choice(title, _("Model"), partial(self.go, "models", title)) for title in models.titles]
-        settings = self.pages["settings"]
-        if isinstance(settings, SettingsPage):
-            choices += [Choice(title, _("Setting"), partial(self.go, "settings", title)) for title in settings.titles]
+        for name, kind in (("models", _("Model")), ("settings", _("Setting"))):
+            titles: list[str] = getattr(self._page(name), "titles", [])
+            choices += [Choice(title, kind, partial(self.go, name, title)) for title in titles]
         return choices
 
     # -- other windows -------------------------------------------------------------------------------------------------
 
     def _open_beside(self) -> None:
-        chat = self.pages["chat"]
-        self.open_window(chat.chat_id or 0 if isinstance(chat, ChatPage) and self.room == "chat" else 0)
+        self.open_window(self.chat.chat_id or 0 if self.room == "chat" else 0)
 
     def open_window(self, chat_id: int) -> ChatWindow:
         """Show a chat in a window of its own; one that shows it already comes to the front. 0: a new chat."""
+        from ui.chat_window import ChatWindow
+
         for window in self.windows:
             if chat_id and window.chat.chat_id == chat_id:
                 window.raise_()
@@ -278,7 +345,7 @@ class MainWindow(BaseWindow):
         focus = self.focusWidget()
         had_focus = focus.accessibleIdentifier() if focus is not None else ""
         said = self.status.said
-        for page in self.pages.values():
+        for page in self._pages.values():
             page.left()
         self.status.end()
         self._actions.clear()
@@ -296,36 +363,53 @@ class MainWindow(BaseWindow):
             self._listen_to(window)
 
     def _remember(self) -> None:
-        chat = self.pages["chat"]
+        if "chat" not in self._pages:
+            return  # nothing of it was looked at yet
         pane, side = self.frame.widths
         normal = self.normalGeometry() if self.isMaximized() else self.geometry()
         self.memory.change(
             width=normal.width(), height=normal.height(), x=normal.x(), y=normal.y(), maximized=self.isMaximized(), pane_width=pane, side_width=side,
             pane_folded=self.frame.is_folded(0), side_folded=self.frame.is_folded(1), room=self.room,
-            chat=(chat.chat_id or 0) if isinstance(chat, ChatPage) else 0,
+            chat=self.chat.chat_id or 0,
         )  # fmt: skip
 
     def chats_opened(self, trouble: BaseException | None) -> None:
         """The chats can be read now: show the last one. Or say why they can't."""
-        chat = self.pages["chat"]
-        if isinstance(chat, ChatPage):
-            if trouble is not None:
-                chat.cannot_open(trouble)
-            else:
-                chat.open_last(self.memory.layout.chat)
+        if "chat" in self._pages:
+            self._show_opened(trouble)
+        else:
+            self._trouble = [trouble]  # the window is not up yet
+
+    def _show_opened(self, trouble: BaseException | None) -> None:
+        if trouble is not None:
+            self.chat.cannot_open(trouble)
+        else:
+            self.chat.open_last(self.memory.layout.chat)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         for window in list(self.windows):
             window.close()
         self.status.end()
         self._write_timer.stop()
-        for page in self.pages.values():
+        for page in self._pages.values():
             page.left()
-        chat = self.pages["chat"]
-        run_at_most(1.0, lambda: isinstance(chat, ChatPage) and chat.is_storing)
+        run_at_most(1.0, lambda: "chat" in self._pages and self.chat.is_storing)
         self._remember()
         self.memory.write()
         event.accept()
+
+
+class Whole(QWidget):
+    """The inside of the window; says when it has been painted first."""
+
+    painted = Signal()
+    _was_painted = False
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            self.painted.emit()
 
 
 def _focus_into(widget: QWidget | None) -> None:

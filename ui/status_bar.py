@@ -19,6 +19,8 @@ from ui.widgets.text_dialog import TextDialog
 
 MEMORY_EVERY_MS = 4000
 TIME_EVERY_MS = 1000
+FIRST_LOOK_MS = 800
+"""The window is up first."""
 
 
 class StatusBar(QFrame):
@@ -68,7 +70,10 @@ class StatusBar(QFrame):
         self._memory_timer.start()
         self._time_timer.start()
         self.show_jobs()
-        self.show_memory()
+        self._first_look = QTimer(self)
+        self._first_look.setSingleShot(True)
+        self._first_look.timeout.connect(self.show_memory)
+        self._first_look.start(FIRST_LOOK_MS)
 
     def _button(self, icon: str) -> QToolButton:
         made = QToolButton()
@@ -91,6 +96,7 @@ class StatusBar(QFrame):
 
     def end(self) -> None:
         """Look at nothing more."""
+        self._first_look.stop()
         self._memory_timer.stop()
         self._time_timer.stop()
         self.jobs_list.hide()

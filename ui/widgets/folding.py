@@ -34,10 +34,11 @@ class FoldingFrame(QSplitter):
         self._has = [False, False]
         self.splitterMoved.connect(self._moved)
 
-    def add(self, pane: QWidget | None, place: QWidget, side: QWidget | None) -> None:
-        """Add a page's three parts."""
+    def add(self, pane: QWidget | None, place: QWidget, side: QWidget | None) -> int:
+        """Add a page's three parts; returns its number for `show_page`."""
         for stack, widget in zip(self.stacks, (pane, place, side), strict=True):
             stack.addWidget(widget if widget is not None else QWidget())
+        return self.stacks[1].count() - 1
 
     def show_page(self, number: int, *, has_pane: bool, has_side: bool) -> None:
         """Show the parts of a page."""

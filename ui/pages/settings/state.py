@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localstory.models.servers import Server
-from localstory.settings import Settings
+from localstory.settings import ALLOWED, Settings
 from localstory.words import _, ngettext, number, percent, tell
 from ui.widgets.palette_score import fold
 
-TEXT_SIZES = (90, 100, 110, 125, 140, 160)
-"""Percent; what settings.py allows."""
+TEXT_SIZES: tuple[int, ...] = ALLOWED["text_size"]
 
 
 @dataclass(frozen=True, slots=True)
