@@ -172,9 +172,13 @@ def test_words_of_the_program_are_not_found(view: MessageView, qtbot: QtBot) -> 
 
 def test_the_view_does_not_move_while_the_place_is_in_sight(view: MessageView, qtbot: QtBot) -> None:
     filled(view)
+    for value in (2000, 2013, 2041, 2099):
+        view.verticalScrollBar().setValue(value)
+        view.finder.search("nothing")
+        assert view.verticalScrollBar().value() == value
+        assert here(view) == ["nothing"]
+        view.finder.clear()
     view.verticalScrollBar().setValue(2000)
-    view.finder.search("nothing")
-    assert view.verticalScrollBar().value() == 2000
     view.finder.search("no such word anywhere")
     count = Count(view)
     view.finder.search("no such word")

@@ -168,11 +168,23 @@ class Finder(QObject):
                         self._timer.start(0)
                         break
                     self._count(row)
-                if self._jumps and row.found:
+                if self._jumps and row.found and (number := self._first_below_edge(row)) is not None:
                     self._jumps = False
-                    self._go_to(row, 0)
+                    self._go_to(row, number)
+            else:
+                if self._jumps and (last := next((row for row in rows if row.found), None)) is not None:
+                    self._jumps = False
+                    self._go_to(last, 0)
         self._tell()
         self._view.light_rows()
+
+    def _first_below_edge(self, row: Row) -> int | None:
+        """The number of its first place that is not above what is in sight; None when all are."""
+        above = self._view.verticalScrollBar().value() - row.top - row.above
+        if above <= 0 or not isinstance(row.widget, SafeBrowser):
+            return 0
+        found = self._in_browser(row.widget)
+        return next((number for number, cursor in enumerate(found) if row.widget.cursorRect(cursor).top() >= above), None)
 
     def _tell(self) -> None:
         if not self.is_on:
@@ -202,7 +214,7 @@ class Finder(QObject):
             if number < len(found):
                 place = row.widget.cursorRect(found[number])
                 top = row.top + row.above + place.top() - bar.value()
-                if top < 40 or top + place.height() > view.viewport().height() - 40:
+                if top < 0 or top + place.height() > view.viewport().height():
                     view.scroll_to_row(row, row.above + place.top())
         view.light_rows()
 
