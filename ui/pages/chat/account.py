@@ -46,6 +46,8 @@ class Account(QObject):
         chat, draft, made_of = self._shown()
         if chosen is None or chosen.is_away:
             return None
+        if chat is not None and self._desk.app.several.at_work(chat.id) is not None:
+            return None  # counting would load this model beside the one that answers
         return Moment(chat.id if chat is not None else None, draft, self._chooser.opener(chosen), made_of.get("context", {}))
 
     def open(self) -> None:

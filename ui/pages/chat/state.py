@@ -96,6 +96,8 @@ _ABOUT_THE_CHAT = ("prompt_too_long", "bad_request", "not_offered")
 def _ways_out(message: ChatMessage) -> tuple[tuple[str, str], ...]:
     """The buttons of a failed reply's card, as (id, words)."""
     code = str(message.trouble["code"]) if message.trouble else ""
+    if code == "hidden":
+        return ()  # another try would be by the chat's own model
     if code in ("context_full", "context_ask"):
         return (
             ("when:summarise", _("Summarise the beginning")),
@@ -156,6 +158,8 @@ def reply_note(message: ChatMessage, *, is_last: bool) -> str:
     if message.state == "streaming":
         return ""
     parts = [message.model] if message.model else []
+    if "hidden" in message.made_of:
+        parts.append(_("Answer {number}, its name is hidden until your vote").format(number=message.made_of["hidden"]))
     speed = message.made_of.get("timing", {}).get("tokens_per_second")
     if speed and is_last:
         parts.append(speed_words(speed))
