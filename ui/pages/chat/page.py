@@ -430,11 +430,11 @@ class ChatPage(Page):
             self._chat = self._chats.get(chat_id)
             self._reload()
             self.view.scroll_to_end()
+        if chosen is not None and self.chooser.wanted and self._stored_for == self._page_number:
+            self._change_chat(dict(zip(("engine", "server", "model"), self.chooser.wanted, strict=True)))
         if self._ask is not None:
             self._ask(chat_id)
         elif chosen is not None:
-            if self.chooser.wanted and self._stored_for == self._page_number:
-                self._change_chat(dict(zip(("engine", "server", "model"), self.chooser.wanted, strict=True)))
             self._answer(chosen, lambda engine, job: self._chats.reply(chat_id, engine, report=job.report))
 
     def _answer(self, chosen: Choice, reply: Callable[[TextEngine, Job[Any]], Awaitable[Any]]) -> None:

@@ -58,7 +58,7 @@ class AnswerCard(Card):
         self.note.setText(column.note)
         self.note.setVisible(bool(column.note))
         self.view.set_messages([column.shown])
-        self.view.setAccessibleName(column.title)
+        self.view.setAccessibleName(_("What it says: {answer}").format(answer=column.title))
         self.best.setText(_("This one is best"))
         self.best.setAccessibleName(_("This one is best: {answer}").format(answer=column.title))
         self.best.setVisible(vote.is_open)
