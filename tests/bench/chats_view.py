@@ -306,7 +306,11 @@ class _Opened:
 
         self.chat_id = asyncio.run_coroutine_threadsafe(self.app.chats._database.write(fill), self.app.runtime._loop).result()
         self.page: Any = self.whole.window.pages["chat"]
-        self.settle(1.5)
+        # The search folds what is new on another thread; that is not what is measured.
+        count = "SELECT count(*) FROM unfolded"
+        self.settle(0.5)
+        self.until(lambda: self.app.chats._database.read(lambda connection: connection.execute(count).fetchone()[0]) == 0)
+        self.settle(1.0)
 
     def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
