@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QAccessible, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -261,3 +261,16 @@ def test_actions_are_in_the_menu_of_a_text_and_of_its_bar(view: MessageView, qtb
     actions["copy"].trigger()
     popup.close()
     assert told == [(1, "copy")]
+
+
+def test_a_finished_reply_is_announced_to_a_screen_reader(view: MessageView, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(QAccessible, "isActive", lambda: True)
+    monkeypatch.setattr(QAccessible, "updateAccessibility", lambda event: said.append(event.message()))
+    view.set_messages([*chat(3), live(text="Some **words**")])
+    view.append(500, " and more", 14)
+    view.set_messages([*chat(3), live(text="Some **words** and")])
+    assert said == []
+    view.set_messages([*chat(3), Shown(500, "Some **words** and more", False, "Reply")])
+    view.set_messages([*chat(3), Shown(500, "Some **words** and more", False, "Reply", note="Fake")])
+    assert said == ["Reply: Some words and more"]

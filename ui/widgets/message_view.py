@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAction, QColor, QGuiApplication, QIcon, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from ui.widgets.finder import Finder
@@ -20,7 +20,7 @@ from ui.widgets.formulas import Formulas
 from ui.widgets.markdown import COPY_SCHEME, NOTE_SCHEME, Markdown
 from ui.widgets.message_bar import RAW, Bar, add_actions
 from ui.widgets.message_rows import Entry, Kind, Row
-from ui.widgets.message_widgets import BUBBLE, RowWidgets
+from ui.widgets.message_widgets import BUBBLE, RowWidgets, paint_bubbles
 from ui.widgets.safe_browser import SafeBrowser
 from ui.widgets.values import Shown, ViewWords
 
@@ -29,6 +29,8 @@ COLUMN = 760
 _SIDE = 24
 _SHORTEST_MS, _LONGEST_MS = 33, 250
 _NEAR_END = 8
+_READ_OUT = 1_500
+"""Letters of a finished reply that are announced; the rest is read where it stands."""
 
 
 class MessageView(QAbstractScrollArea):
@@ -97,8 +99,11 @@ class MessageView(QAbstractScrollArea):
             if entry is None:
                 entry = Entry(shown, raw=shown.key in self._raw)
             elif entry.shown != shown:
+                ends = entry.shown.live and not shown.live
                 for row in entry.change(shown):
                     self._widgets.release(row)
+                if ends:
+                    self._announce(entry)
             entries.append(entry)
         for gone in old.values():
             for row in gone.rows:
@@ -108,6 +113,12 @@ class MessageView(QAbstractScrollArea):
         self._measure_from(0)
         self._arrange(anchor)
         self.finder.rows_changed()
+
+    def _announce(self, entry: Entry) -> None:
+        """Let a screen reader read a reply that is finished, wherever the keyboard is."""
+        if QAccessible.isActive():
+            text = self._markdown.plain(entry.shown.text[:4_000])[:_READ_OUT]
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, f"{entry.shown.speaker}: {text}"))
 
     def append(self, key: int, text: str, at: int) -> None:
         """The next words of a message that is being written, `at` characters after its beginning; shown within 33 ms,
@@ -436,6 +447,13 @@ class MessageView(QAbstractScrollArea):
         self._new_text.adjustSize()
         self._new_text.move((self.width() - self._new_text.width()) // 2, self.height() - self._new_text.height() - 12)
 
+    def current_key(self) -> int | None:
+        """The message that has the keyboard, else the last one; None when there is none."""
+        focus = self.focusWidget()
+        here = next((row.entry for row in self._in_sight if focus is not None and row.widget in (focus, focus.parentWidget())), None)
+        entry = here if here is not None and here in self._entries else self._entries[-1] if self._entries else None
+        return entry.shown.key if entry is not None else None
+
     def step_message(self, by: int) -> None:
         """The keyboard goes to the message before (-1) or after (1) the one it is in, in sight or not."""
         focus = self.focusWidget()
@@ -505,23 +523,10 @@ class MessageView(QAbstractScrollArea):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """The bubbles behind the person's own words; texts lie over them."""
-        offset = self.verticalScrollBar().value()
         left, column = self._column()
         painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        fill, edge = self._bubble
-        painter.setPen(edge)
-        painter.setBrush(fill)
-        done: set[int] = set()
-        for row in self._in_sight:
-            entry = row.entry
-            if not entry.shown.mine or row.kind is not Kind.text or id(entry) in done:
-                continue
-            done.add(id(entry))
-            texts = [other for other in entry.rows if other.kind is Kind.text]
-            width = max(other.width for other in texts) + 2 * BUBBLE
-            top, bottom = texts[0].top, texts[-1].top + texts[-1].height
-            painter.drawRoundedRect(QRectF(left + column - width, top - offset, width, bottom - top), 12, 12)
+        painter.translate(left, -self.verticalScrollBar().value())
+        paint_bubbles(painter, self._in_sight, column, *self._bubble)
         painter.end()
 
 

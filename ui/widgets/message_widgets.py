@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QObject, QPoint, QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QColor, QIcon, QPainter
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from ui.widgets.cards import TroubleCard, label
@@ -187,6 +187,22 @@ class RowWidgets(QObject):
             )
         row.html, row.codes, row.widest, row.waits, row.room = rendered.html, rendered.codes, rendered.widest, rendered.waits, row.width
         return rendered.html
+
+
+def paint_bubbles(painter: QPainter, rows: Iterable[Row], column: int, fill: QColor, edge: QColor) -> None:
+    """The bubbles behind the person's own words, in a column that begins at 0 and is so many pixels wide."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(edge)
+    painter.setBrush(fill)
+    done: set[int] = set()
+    for row in rows:
+        if not row.entry.shown.mine or row.kind is not Kind.text or id(row.entry) in done:
+            continue
+        done.add(id(row.entry))
+        texts = row.entry.texts
+        width = max(other.width for other in texts) + 2 * BUBBLE
+        top, bottom = texts[0].top, texts[-1].top + texts[-1].height
+        painter.drawRoundedRect(QRectF(column - width, top, width, bottom - top), 12, 12)
 
 
 def _beside(row: Row, step: int) -> Row | None:
