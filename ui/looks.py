@@ -25,7 +25,7 @@ def markdown() -> Markdown:
 
 def message_icons() -> dict[str, QIcon]:
     """The icons under messages, quiet."""
-    names = ("left", "right", "copy", "text", "again", "more", "good", "bad")
+    names = ("left", "right", "copy", "text", "again", "more", "good", "bad", "pencil")
     return {name: theme.icon(name, theme.look().quiet, size=16, stateful=name in ("left", "right", "good", "bad")) for name in names}
 
 

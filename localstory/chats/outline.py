@@ -110,7 +110,7 @@ def words_changed(one_text: str, other_text: str) -> list[Piece]:
     Whole words are compared (difflib's longest common runs), so that Vietnamese syllables are not cut. Texts of a hundred
     thousand letters take some tenths of a second at most.
     """
-    return _joined(_compare(_WORDS.findall(one_text), _WORDS.findall(other_text)))
+    return _in_runs(_joined(_compare(_WORDS.findall(one_text), _WORDS.findall(other_text))))
 
 
 def _compare(one: Sequence[str], other: Sequence[str]) -> list[Piece]:
@@ -155,6 +155,21 @@ def _matched(one: Sequence[str], other: Sequence[str], *, within: bool = False) 
 
 def _lines(words: Sequence[str]) -> list[str]:
     return "".join(words).splitlines(keepends=True)
+
+
+def _in_runs(pieces: list[Piece]) -> list[Piece]:
+    """Changed words with nothing but a space between them are one change: what is gone, then what is new."""
+    made: list[Piece] = []
+    gone = new = ""
+    for at, piece in enumerate(pieces):
+        between = piece.kind == "same" and not piece.text.strip(" ") and (gone or new) and at + 1 < len(pieces)
+        if piece.kind == "same" and not between:
+            made += [Piece(gone, "gone"), Piece(new, "new"), piece]
+            gone = new = ""
+            continue
+        gone += piece.text if piece.kind != "new" else ""
+        new += piece.text if piece.kind != "gone" else ""
+    return _joined([*made, Piece(gone, "gone"), Piece(new, "new")])
 
 
 def _joined(pieces: Iterable[Piece]) -> list[Piece]:

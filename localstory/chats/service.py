@@ -9,7 +9,7 @@ import logging
 import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -207,6 +207,16 @@ class Chats:
             raise BadRequest(title=mark("There is nothing to answer"), hint=mark("Write something first."))
         return await self._answer(chat, self.tree(chat.id).path(message_id), engine, report, begun=begun)
 
+    async def go_on(self, message_id: MessageId, engine: TextEngine, *, report: Callable[[Progress], None] | None = None) -> MessageId:
+        """A longer version of a reply: a sibling that begins with its words and goes on from there. Otherwise like `reply`.
+        Raises BadRequest for what is no reply, and what an engine raises that can't be given a beginning."""
+        message = self._database.read(lambda connection: store.message(connection, message_id))
+        chat = self.get(message.chat_id) if message else None
+        if message is None or chat is None or message.role != "assistant" or not message.text.strip():
+            raise BadRequest(title=mark("Only a reply can be continued"))
+        path = self.tree(chat.id).path(message.parent_id)
+        return await self._answer(chat, path, engine, report, begin_with=message.text)
+
     @contextlib.asynccontextmanager
     async def held(self, chat_id: ChatId) -> AsyncGenerator[None]:
         """Several replies in a row are one: in between nobody else writes here, and `stop` ends the task that holds the chat.
@@ -230,6 +240,7 @@ class Chats:
         report: Callable[[Progress], None] | None,
         instead_of: MessageId | None = None,
         begun: Begun | None = None,
+        begin_with: str = "",
     ) -> MessageId:
         task = asyncio.current_task()
         assert task is not None
@@ -260,7 +271,7 @@ class Chats:
             self._live[message_id] = ""
             self._hub.publish(Changed("chats", (chat.id,)))
             try:
-                await self._stream(chat, path, message_id, engine, report)
+                await self._stream(chat, path, message_id, engine, report, begin_with)
             finally:
                 self._live.pop(message_id, None)
         finally:
@@ -298,7 +309,9 @@ class Chats:
     def _counts_of(self, engine: TextEngine) -> Counts:
         return self._counts.setdefault(engine, Counts())
 
-    async def _stream(self, chat: Chat, path: list[ChatMessage], message_id: MessageId, engine: TextEngine, report: Callable[[Progress], None] | None) -> None:
+    async def _stream(
+        self, chat: Chat, path: list[ChatMessage], message_id: MessageId, engine: TextEngine, report: Callable[[Progress], None] | None, begin_with: str
+    ) -> None:
         flushed = time.monotonic()
         state: MessageState = "stopped"
         made_of: dict[str, Any] = {}
@@ -316,7 +329,8 @@ class Chats:
             made_of = {"context": assembled.report.as_record() | {"when_full": policy_of(chat).when_full}}
             if not_summarised is not None:
                 made_of["context"]["not_summarised"] = record(not_summarised)
-            async with contextlib.aclosing(engine.reply(request_for(chat, sendable(assembled), engine))) as events:
+            request = replace(request_for(chat, sendable(assembled), engine), prefill=begin_with)
+            async with contextlib.aclosing(engine.reply(request)) as events:
                 async for event in events:
                     if isinstance(event, TextPiece) and event.kind == "reasoning":
                         if not thoughts:

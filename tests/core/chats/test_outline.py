@@ -99,6 +99,12 @@ def test_whole_words_are_compared() -> None:
     assert [(piece.kind, piece.text) for piece in pieces if piece.kind != "same"] == [("gone", "nhỏ"), ("new", "lớn"), ("gone", "tối"), ("new", "đêm")]
 
 
+def test_changed_words_beside_each_other_are_one_change() -> None:
+    pieces = words_changed("Ngày xưa có con cáo. Hết.", "Once upon a time, a fox. Hết.")
+    assert [piece.kind for piece in pieces] == ["gone", "new", "same"]
+    assert pieces[2].text == ". Hết."
+
+
 def test_long_texts_are_compared_quickly() -> None:
     rng = random.Random(3)
     lines = [" ".join(rng.choice(["fox", "night", "rồng", "hill", "light", "and"]) for _ in range(12)) + ".\n" for _ in range(1400)]
@@ -110,7 +116,7 @@ def test_long_texts_are_compared_quickly() -> None:
         pieces = words_changed(one, other)
         assert time.process_time() - begun < 5
         assert "".join(piece.text for piece in pieces if piece.kind != "gone") == other
-    assert {piece.text for piece in words_changed("".join(lines), "".join(changed)) if piece.kind == "new"} == {"wolf"}
+    assert {word for piece in words_changed("".join(lines), "".join(changed)) if piece.kind == "new" for word in piece.text.split()} == {"wolf"}
 
 
 def test_a_thousand_branches_and_a_long_chat_are_quick() -> None:

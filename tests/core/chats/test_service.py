@@ -179,3 +179,21 @@ async def test_any_text_comes_back_as_it_was(chats: Chats) -> None:
         assert chats.tree(chat_id).messages[message_id].text == text
     chat_id, message_id = await chats.say(None, "half \ud83d an emoji")
     assert chats.tree(chat_id).messages[message_id].text == "half ? an emoji"
+
+
+async def test_a_reply_goes_on_beside_the_old_one(chats: Chats) -> None:
+    chat_id, question = await chats.say(None, "Kể đi")
+    first = await chats.reply(chat_id, FakeTextEngine("Ngày xửa ngày xưa"))
+    seen: list[TextRequest] = []
+
+    def on(request: TextRequest) -> str:
+        seen.append(request)
+        return ", có một con cáo."
+
+    longer = await chats.go_on(first, FakeTextEngine(on))
+    tree = chats.tree(chat_id)
+    assert seen[0].prefill == "Ngày xửa ngày xưa" and [message.text for message in seen[0].messages] == ["Kể đi"]
+    assert tree.messages[longer].text == "Ngày xửa ngày xưa, có một con cáo."
+    assert tree.messages[first].text == "Ngày xửa ngày xưa" and tree.siblings(first) == [first, longer]
+    with pytest.raises(BadRequest):
+        await chats.go_on(question, FakeTextEngine("x"))

@@ -286,11 +286,16 @@ async def test_a_vote_can_be_changed_and_taken_back(table: Table) -> None:
     vote_id = await table.several.ask(chat_id, [contender(table.engine("a")), contender(table.engine("b"))])
     one, other = (answer.id for answer in table.answers(question, chat_id))
     await table.several.give(vote_id, one)
+    assert table.chats.get(chat_id).tip_id == one  # type: ignore[union-attr]
     assert [(line.who.model, line.wins, line.losses) for line in table.several.leaderboard()] == [("a", 1, 0), ("b", 0, 1)]
     await table.several.give(vote_id, other)
     assert {line.who.model: (line.wins, line.losses) for line in table.several.leaderboard()} == {"a": (0, 1), "b": (1, 0)}
     await table.several.give(vote_id, "same")
     assert [(line.ties, line.wins) for line in table.several.leaderboard()] == [(1, 0), (1, 0)]
+    await table.chats.say(chat_id, "Go on")
+    tip = table.chats.get(chat_id).tip_id  # type: ignore[union-attr]
+    await table.several.give(vote_id, other)
+    assert table.chats.get(chat_id).tip_id == tip  # type: ignore[union-attr]
     await table.several.show_names(vote_id)
     assert [line.games for line in table.several.leaderboard()] == [0, 0]
 
@@ -307,6 +312,10 @@ async def test_what_is_refused(table: Table) -> None:
     vote_id = await table.several.ask(chat_id, [a, b])
     with pytest.raises(BadRequest):
         await table.several.give(vote_id, question)
+    silent_id = await table.several.ask(chat_id, [contender(table.engine("silent", "")), a], question=question)
+    silent = next(answer.id for answer in table.answers(question, chat_id) if answer.model == "silent")
+    with pytest.raises(BadRequest):
+        await table.several.give(silent_id, silent)
     slow = table.engine("slow", "chậm " * 500, seconds=0.005)
     round_ = asyncio.create_task(table.several.ask(chat_id, [contender(slow), b], question=question))
     await until(lambda: any(vote.id != vote_id and vote.answers for vote in table.several.votes(chat_id)))

@@ -32,6 +32,7 @@ from ui.pages.chat.finding import Finding
 from ui.pages.chat.greeting import Greeting
 from ui.pages.chat.links import open_link
 from ui.pages.chat.list_part import ListPart
+from ui.pages.chat.message_acts import MessageActs
 from ui.pages.chat.several import SeveralPart
 from ui.pages.chat.side import ChatSide
 from ui.pages.chat.trouble_place import TroublePlace
@@ -92,6 +93,7 @@ class ChatPage(Page):
         self.pane = self.list.pane
         self.panel = ChatSide(self.desk)
         self.panel.changed.connect(self._change_chat)
+        self.panel.branches.opened.connect(self._open_from_list)
         self.side = self.panel
         self.place = QWidget()
         self.place.installEventFilter(self)
@@ -114,7 +116,13 @@ class ChatPage(Page):
         self.view.link_wanted.connect(self._link)
         self.view.code_copied.connect(self._code_copied)
         self.view_parts = ViewParts(self, self.desk, self.view)
+        self.acts = MessageActs(self, self.desk, self.view, self.place, self._tree_shown)
+        self.acts.answer_wanted.connect(self.answer)
+        self.acts.go_on_wanted.connect(self.go_on)
+        self.acts.input_wanted.connect(self.focus_first)
+        self.acts.troubled.connect(self._show_trouble)
         self.finding = Finding(self, self.desk, self.view)
+        self.finding.everywhere_wanted.connect(self.list.search_for)
         column.addLayout(self.finding.row)
         column.addWidget(self.view, 1)
         self.empty = Greeting()
@@ -186,6 +194,7 @@ class ChatPage(Page):
         if name == "enter_sends":
             self.box.set_enter_sends(self.desk.app.settings.enter_sends)
         elif name == "level":
+            self._show_chat()
             self._show_side()
         elif name in ("model", "servers", "look_for_servers"):
             self.chooser.show()
@@ -206,12 +215,13 @@ class ChatPage(Page):
     def _show_chat(self) -> None:
         chat = self._chat
         self._tree = self._chats.tree(chat.id) if chat is not None else Tree(())
-        shown = state.messages(self._tree, chat, _("One moment…")) if chat is not None else []
+        shown = state.messages(self._tree, chat, _("One moment…"), self.desk.app.settings.level) if chat is not None else []
         self.view.set_messages(shown)
         for key, words in self._waiting.items():
             self.view.set_waiting(key, words)
         self.heading.setText(state.title_of(chat) if chat is not None else _("New chat"))
         self.titled.emit()
+        self.panel.branches.show_chat(chat.id if chat is not None else None, self._tree, chat.tip_id if chat is not None else None)
         self.view.setVisible(bool(shown))
         self.empty.setVisible(not shown)
         self.box.set_busy(chat is not None and self._chats.is_writing(chat.id))
@@ -237,6 +247,12 @@ class ChatPage(Page):
         self.empty.show_for(self.chooser.chosen)
         self._show_side()
         self.context.changed()
+
+    def _tree_shown(self) -> Tree:
+        return self._tree
+
+    def _show_trouble(self, error: BaseException) -> None:
+        self.trouble.show(error)
 
     def _show_side(self) -> None:
         self.panel.show_chat(self._chat, self.chooser.chosen, self._last_made_of())
@@ -474,6 +490,22 @@ class ChatPage(Page):
             self.trouble.show(NoStarter())
         elif self._chat is not None and not self._chats.is_writing(self._chat.id):
             self._answer(chosen, lambda engine, job: self._chats.regenerate(MessageId(key), engine, report=job.report))
+
+    def answer(self) -> None:
+        """Have the model answer at the chat's tip."""
+        chat, chosen = self._chat, self.chooser.chosen
+        if chosen is None:
+            self.trouble.show(NoStarter())
+        elif chat is not None and not self._chats.is_writing(chat.id):
+            self._answer(chosen, lambda engine, job: self._chats.reply(chat.id, engine, report=job.report))
+
+    def go_on(self, key: int) -> None:
+        """A longer version of a reply, beside it."""
+        chosen = self.chooser.chosen
+        if chosen is None:
+            self.trouble.show(NoStarter())
+        elif self._chat is not None and not self._chats.is_writing(self._chat.id):
+            self._answer(chosen, lambda engine, job: self._chats.go_on(MessageId(key), engine, report=job.report))
 
     def _again_after(self, key: int, given: dict[str, Any]) -> None:
         """Change the chat, then try a reply again."""

@@ -12,6 +12,7 @@ from localstory.chats.store import Chat
 from localstory.words import _
 from ui.desk import Desk
 from ui.pages.chat import state
+from ui.pages.chat.branches import BranchesCard
 from ui.pages.chat.choices import Choice
 from ui.widgets.cards import button, label
 
@@ -63,6 +64,8 @@ class ChatSide(QWidget):
         self._timer.setInterval(500)
         self._timer.timeout.connect(self._keep_prompt)
         self.prompt.textChanged.connect(self._prompt_changed)
+        self.branches = BranchesCard(desk)
+        column.addWidget(self.branches)
         self._power = QWidget()
         column.addWidget(self._power)
         self._build_parameters()

@@ -14,6 +14,7 @@ from localstory.events import Progress
 from localstory.models.library import TextModel
 from localstory.words import _, duration, mark, ngettext, number, percent, size
 from ui import errors
+from ui.pages.chat import message_actions
 from ui.widgets.palette_score import fold
 from ui.widgets.values import MessageAction, Shown
 
@@ -42,13 +43,13 @@ def chat_rows(chats: Sequence[Chat], query: str = "") -> list[ChatRow]:
     return [row for row in rows if all(word in fold(row.title) for word in wanted)]
 
 
-def messages(tree: Tree, chat: Chat, waiting: str) -> list[Shown]:
+def messages(tree: Tree, chat: Chat, waiting: str, level: str = "user") -> list[Shown]:
     """The branch of a chat that is in sight. `waiting` says why a reply that began has no words yet."""
     path = tree.path(chat.tip_id)
-    return [_message(tree, message, place, waiting, is_last=place == len(path)) for place, message in enumerate(path, 1)]
+    return [_message(tree, message, place, waiting, level, is_last=place == len(path)) for place, message in enumerate(path, 1)]
 
 
-def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_last: bool) -> Shown:
+def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, level: str, *, is_last: bool) -> Shown:
     mine = message.role == "user"
     speaker = (_("Your message {number}") if mine else _("Reply {number}")).format(number=place)
     live = message.state == "streaming"
@@ -67,6 +68,7 @@ def _message(tree: Tree, message: ChatMessage, place: int, waiting: str, *, is_l
                 hint=_("Start {server} and try again, or go on with the built-in engine.").format(server=server),
             )
         actions = [action for action in actions if action.id != "again"]
+    actions += message_actions.actions_of(message, level)
     if message.text:
         actions += [
             MessageAction("copy_text", _("Copy without Markdown"), more=True),
