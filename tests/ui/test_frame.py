@@ -274,9 +274,14 @@ def pseudo(message: str) -> str:
     return message + "~" * max(2, round(len(message) * 0.4))
 
 
-@pytest.mark.parametrize("size", [(1024, 640), (2560, 1440)], ids=["small", "large"])
-@pytest.mark.parametrize("language", ["en", "vi", "pseudo"])
-def test_no_button_is_clipped(opened: Opened, monkeypatch: pytest.MonkeyPatch, language: str, size: tuple[int, int]) -> None:
+SMALL, LARGE = (1024, 640), (2560, 1440)
+
+
+@pytest.mark.parametrize(
+    ("language", "size", "text_size"),
+    [("en", SMALL, 100), ("vi", LARGE, 100), ("pseudo", SMALL, 100), ("pseudo", LARGE, 100), ("en", SMALL, 160), ("vi", SMALL, 160), ("vi", SMALL, 90)],
+)
+def test_no_button_is_clipped(opened: Opened, monkeypatch: pytest.MonkeyPatch, language: str, size: tuple[int, int], text_size: int) -> None:
     if language == "pseudo":
         real = words._Current.translations.gettext
         monkeypatch.setattr(words, "use_language", lambda _choice="en": "en")
@@ -289,7 +294,8 @@ def test_no_button_is_clipped(opened: Opened, monkeypatch: pytest.MonkeyPatch, l
                 return pseudo(singular if count == 1 else plural)
 
         monkeypatch.setattr(words._Current, "translations", Longer())
-    window = opened.open(Settings(language="en" if language == "pseudo" else language, level="developer"), size=size)
+    chosen = "en" if language == "pseudo" else language
+    window = opened.open(Settings(language=chosen, level="developer", text_size=text_size), size=size)
     window.go("chat")
     opened.chat.box.input.setPlainText("hello")
     opened.chat.send()
@@ -303,9 +309,69 @@ def test_no_button_is_clipped(opened: Opened, monkeypatch: pytest.MonkeyPatch, l
             if not widget.isVisible() or not isinstance(widget, (QPushButton, QToolButton, QComboBox)):
                 continue
             words_wide = widget.sizeHint().width()
+            if isinstance(widget, QComboBox) and text_size > 100:
+                words_wide = 120  # it shortens its own words and tells them in full in its list
             assert words_wide <= widget.width(), f"{room}: {widget.accessibleName()!r} needs {words_wide}, has {widget.width()}"
+            if text_size != 100:
+                assert widget.sizeHint().height() <= widget.height() + 1, f"{room}: {widget.accessibleName()!r} is too low"
             right = widget.mapTo(window, widget.rect().bottomRight())
             assert right.x() <= window.width(), f"{room}: {widget.accessibleName()!r} reaches over the edge"
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_no_label_is_cut_at_the_largest_text_in_the_smallest_window(opened: Opened, language: str) -> None:
+    window = opened.open(Settings(language=language, level="developer", text_size=160), size=SMALL)
+    window.go("chat")
+    opened.chat.box.input.setPlainText("hello")
+    opened.chat.send()
+    opened.settle()
+    cut, looked_at = set(), 0
+    for room in ROOMS:
+        window.go(room)
+        opened.settle()
+        assert (window.width(), window.height()) == SMALL
+        for label in window.findChildren(QLabel):
+            if label.isVisible() and label.text() and not label.text().endswith("…"):
+                looked_at += 1
+                too_wide = not label.wordWrap() and label.fontMetrics().horizontalAdvance(label.text()) > label.width() + 1
+                if too_wide or (label.wordWrap() and label.heightForWidth(label.width()) > label.height() + 1):
+                    cut.add(f"{room}: {label.text()}")
+    assert looked_at > 60
+    assert cut == set()
+
+
+def test_text_size_width_and_font_change_at_once_everywhere(opened: Opened) -> None:
+    window = opened.open(size=(1600, 900))
+    window.go("chat")
+    opened.chat.box.input.setPlainText("hello")
+    opened.chat.send()
+    opened.settle()
+
+    def seen() -> tuple[int, int, str, int]:
+        browser = opened.chat.view.browsers[1]
+        return QApplication.font().pixelSize(), browser.width(), browser.font().family(), window.status.height()
+
+    before = seen()
+    window.desk.change_setting("text_size", 140)
+    opened.settle()
+    assert seen()[0] == 20 and seen()[1] > before[1] and seen()[3] > before[3]
+    window.desk.change_setting("message_width", "narrow")
+    opened.settle()
+    assert seen()[1] == pytest.approx(600 * 1.4, abs=40)
+    window.desk.change_setting("chat_font", "mono")
+    opened.settle()
+    assert "Mono" in seen()[2] and "Mono" not in QApplication.font().family()
+    window.desk.actions["view.smaller"].trigger()
+    opened.settle()
+    assert opened.app.settings.text_size == 125
+    for _press in range(9):
+        opened.window.desk.actions["view.larger"].trigger()
+        opened.settle()
+    assert opened.app.settings.text_size == 160
+    for name, value in (("text_size", 100), ("message_width", "normal"), ("chat_font", "sans")):
+        opened.window.desk.change_setting(name, value)
+    opened.settle()
+    assert seen() == before
 
 
 @pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK, theme.CONTRAST], ids=lambda look: look.name)
