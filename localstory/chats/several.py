@@ -219,6 +219,8 @@ class Several:
             vote = votes.one(connection, vote_id)
             if vote is None or (best is not None and best not in vote.messages):
                 raise BadRequest(title=mark("This answer is gone"))
+            if best is not None and not connection.execute("SELECT 1 FROM message WHERE id = ? AND trim(text) <> ''", (best,)).fetchone():
+                raise BadRequest(title=mark("An answer without words can't be the best"))
             votes.give(connection, vote_id, verdict, best, self._now())
             given = votes.one(connection, vote_id)
             assert given is not None

@@ -96,7 +96,8 @@ def add_answer(connection: sqlite3.Connection, message_id: MessageId, vote_id: V
 
 
 def give(connection: sqlite3.Connection, vote_id: VoteId, verdict: Verdict, best: MessageId | None, now: int) -> None:
-    """Keep a verdict (a later one takes the place of an earlier one), with the figures of the answers."""
+    """Keep a verdict (a later one takes the place of an earlier one), with the figures of the answers. A chat that stands at one of them
+    goes to the best one."""
     connection.execute("UPDATE vote SET verdict = ?, voted_at = ? WHERE id = ?", (verdict, now, vote_id))
     connection.execute(
         "UPDATE vote_answer SET won = message_id IS ?2, counts = trim(message.text) <> '', "
@@ -105,6 +106,12 @@ def give(connection: sqlite3.Connection, vote_id: VoteId, verdict: Verdict, best
         "FROM message WHERE message.id = vote_answer.message_id AND vote_answer.vote_id = ?1",
         (vote_id, best),
     )
+    if best is not None:
+        connection.execute(
+            "UPDATE chat SET tip_id = ?2 WHERE id = (SELECT chat_id FROM vote WHERE id = ?1) "
+            "AND tip_id IN (SELECT message_id FROM vote_answer WHERE vote_id = ?1)",
+            (vote_id, best),
+        )
 
 
 def one(connection: sqlite3.Connection, vote_id: VoteId) -> Vote | None:

@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QLabel, QWidget
 from localstory.engines.base import EngineFacts
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.errors import CannotContinue
+from localstory.fit.verdict import Verdict
 from tests.ui.conftest import MODEL, Opened
 from tests.ui.test_chat_window import ask, texts
-from ui.pages.chat import several_state
+from ui.pages.chat import choices, several_state
 from ui.pages.chat.several_answers import AnswersDialog
 
 NAMES = ("Gemma Zwölf 🐉", "Thỏ trắng 7B", "Qwen Mini")
@@ -52,8 +53,8 @@ def choose(opened: Opened, count: int = 3, *, blind: bool = False) -> None:
     opened.settle()
     dialog = opened.chat.several.dialog
     assert dialog is not None
-    for row in range(dialog.list.count()):
-        dialog.list.item(row).setCheckState(Qt.CheckState.Checked if row < count else Qt.CheckState.Unchecked)
+    for row, box in enumerate(dialog.boxes):
+        box.setChecked(row < count)
     dialog.blind.setChecked(blind)
     dialog.ask.click()
 
@@ -195,7 +196,7 @@ def test_the_dialog_counts_and_remembers(opened: Opened) -> None:
     opened.settle()
     dialog = part.dialog
     assert dialog is not None and not dialog.ask.isEnabled() and dialog.count.text() == "Choose at least two models."
-    dialog.list.item(2).setCheckState(Qt.CheckState.Checked)
+    dialog.boxes[2].setChecked(True)
     assert dialog.ask.isEnabled() and dialog.count.text() == "2 models are asked, one after the other."
     dialog.blind.setChecked(True)
     dialog.ask.click()
@@ -205,8 +206,28 @@ def test_the_dialog_counts_and_remembers(opened: Opened) -> None:
     part.open()
     opened.settle()
     assert part.dialog is not None and part.dialog.blind.isChecked()
-    assert [part.dialog.list.item(row).checkState() == Qt.CheckState.Checked for row in range(3)] == [True, False, True]
+    assert [box.isChecked() for box in part.dialog.boxes] == [True, False, True]
     part.dialog.reject()
+
+
+def test_models_that_do_not_fit_say_why_and_servers_say_where_they_are(opened: Opened) -> None:
+    too_big = Verdict("does_not_fit", "memory", 64 << 30, 16 << 30)
+    here = choices.choices([replace(MODEL, title="Huge", path=Path("/nowhere/huge.gguf")), MODEL], [])
+    away = replace(here[1], engine="ollama", server="http://127.0.0.1:1", group="Ollama, 127.0.0.1:1", note="Q8_0", model="x")
+    huge, small, server, *gone = several_state.model_lines(
+        [*here, away, replace(away, is_away=True)], {str(MODEL.path): 1 << 30}, {"/nowhere/huge.gguf": too_big}
+    )
+    assert not gone and not huge.has_room and huge.why == too_big.why() and "Does not fit" in huge.note
+    assert (small.note, small.why, small.has_room) == ("Q4_K_M · 1.0 GiB", "", True)
+    assert server.note == "Q8_0 · Ollama, 127.0.0.1:1"
+    several(opened)
+    opened.chat.box.input.setPlainText("Đi")
+    opened.chat.several.open()
+    dialog = opened.chat.several.dialog
+    assert dialog is not None
+    dialog.show_lines([huge, small, server])
+    assert too_big.why() in all_words(dialog) and dialog.boxes[0].accessibleDescription() == too_big.why()
+    dialog.reject()
 
 
 def test_the_leaderboard_says_what_to_do_and_then_ranks(opened: Opened) -> None:

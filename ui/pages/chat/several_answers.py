@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -97,18 +98,18 @@ class AnswersDialog(QDialog):
         asked = label(question, "head")
         asked.setMaximumHeight(asked.fontMetrics().lineSpacing() * 2 + 4)
         column.addWidget(asked)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
         inside.setAutoFillBackground(False)
         self._grid = QGridLayout(inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(12)
-        self.scroll.setWidget(inside)
-        self.scroll.viewport().setAutoFillBackground(False)
-        column.addWidget(self.scroll, 1)
+        self.area.setWidget(inside)
+        self.area.viewport().setAutoFillBackground(False)
+        column.addWidget(self.area, 1)
         self.says: QLabel = label("")
         self.says.setAccessibleName(_("Your vote"))
         column.addWidget(self.says)
@@ -116,7 +117,7 @@ class AnswersDialog(QDialog):
         self.same = self._choice(buttons, _("All the same"), "same")
         self.none = self._choice(buttons, _("None is good"), "none")
         self.names = self._choice(buttons, _("Show the names without a vote"), "names")
-        buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        self.close_button = buttons.addButton(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
 
@@ -137,6 +138,7 @@ class AnswersDialog(QDialog):
                     gone.deleteLater()
             self.cards = [kept.get(column.message_id) or self._new_card(column) for column in columns]
             self._arrange(anew=True)
+            self._order_keys()
         may_vote = vote.is_open and not is_at_work and sum(column.can_win for column in columns) >= FEWEST
         for card, column in zip(self.cards, columns, strict=True):
             card.show_column(column, vote, may_vote=may_vote)
@@ -146,6 +148,15 @@ class AnswersDialog(QDialog):
             made.setEnabled(may_vote)
         self.names.setVisible(vote.hides)
         self.names.setEnabled(not is_at_work)
+
+    def _order_keys(self) -> None:
+        """Tab goes through the answers as they stand, then to the buttons below. Enter on an opened window votes for nothing."""
+        chain: list[QWidget] = [part for card in self.cards for part in (card.view, card.best, card.go_on)]
+        chain += [self.same, self.none, self.names, self.close_button]
+        for before, after in pairwise(chain):
+            self.setTabOrder(before, after)
+        if self.cards and not any(part.hasFocus() for part in chain[:-4]):
+            self.cards[0].view.setFocus()
 
     def view_of(self, message_id: int) -> MessageView | None:
         """Where a message is shown."""

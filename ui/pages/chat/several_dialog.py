@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QScrollArea, QVBoxLayout, QWidget
 
 from localstory.words import _
 from ui.pages.chat import several_state
 from ui.pages.chat.several_state import ModelLine
-from ui.widgets.cards import button, label
+from ui.widgets.cards import button, clear, label
 
-_KEY = Qt.ItemDataRole.UserRole
+_INDENT = 26
+"""Pixels, so that what is said of a model stands below its name."""
 
 
 class SeveralDialog(QDialog):
@@ -33,14 +34,20 @@ class SeveralDialog(QDialog):
         asked = label(question)
         asked.setMaximumHeight(asked.fontMetrics().lineSpacing() * 3 + 4)
         column.addWidget(asked)
-        self.list = QListWidget()
-        self.list.setAccessibleName(_("Models to ask"))
-        self.list.setWordWrap(True)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setSpacing(2)
-        self.list.itemChanged.connect(self._changed)
-        self.list.itemActivated.connect(self._toggle)
-        column.addWidget(self.list, 1)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        inside = QWidget()
+        inside.setAutoFillBackground(False)
+        self._rows = QVBoxLayout(inside)
+        self._rows.setContentsMargins(0, 0, 8, 0)
+        self._rows.setSpacing(2)
+        self.area.setWidget(inside)
+        self.area.viewport().setAutoFillBackground(False)
+        column.addWidget(self.area, 1)
+        self.boxes: list[QCheckBox] = []
+        self._lines: list[ModelLine] = []
         self.count = label("", "small")
         column.addWidget(self.count)
         self.blind = QCheckBox(_("Hide the names until I have voted"))
@@ -52,39 +59,48 @@ class SeveralDialog(QDialog):
         self.ask.setDefault(True)
         self.ask.clicked.connect(self._ask)
         buttons.addButton(self.ask, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        self.cancel = buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
         self._count()
 
     def show_lines(self, lines: Sequence[ModelLine]) -> None:
         """Show these models; who is ticked stays ticked, and so does the place of the keyboard."""
-        ticked = set(self._ticked()) | (self._wanted if not self.list.count() else set())
-        at = self.list.currentRow()
-        self.list.blockSignals(True)
-        self.list.clear()
+        if list(lines) == self._lines:
+            return
+        ticked = set(self._ticked()) | (self._wanted if not self._lines else set())
+        at = next((line.key for line, box in zip(self._lines, self.boxes, strict=True) if box.hasFocus()), None)
+        clear(self._rows)
+        self._lines, self.boxes = list(lines), []
+        before: QWidget = self.area
         for line in lines:
-            said = [part for part in (line.note, line.why) if part]
-            item = QListWidgetItem("\n".join([line.title, *said]))
-            item.setData(_KEY, line.key)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, ". ".join([line.title, *said]))
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Checked if line.key in ticked else Qt.CheckState.Unchecked)
-            self.list.addItem(item)
-        self.list.setCurrentRow(max(0, at))
-        self.list.blockSignals(False)
+            box = QCheckBox(line.title.replace("&", "&&"))
+            box.setAccessibleName(", ".join(part for part in (line.title, line.note) if part))
+            box.setAccessibleDescription(line.why)
+            box.setChecked(line.key in ticked)
+            box.toggled.connect(self._count)
+            self.boxes.append(box)
+            self._rows.addWidget(box)
+            for words, kind in ((line.note, "small"), (line.why, "small" if line.has_room else "warn")):
+                if words:
+                    said = label(words, kind)
+                    said.setIndent(_INDENT)
+                    self._rows.addWidget(said)
+            self._rows.addSpacing(6)
+            self.setTabOrder(before, box)
+            before = box
+            if line.key == at:
+                box.setFocus()
+        for after in (self.blind, self.ask, self.cancel):
+            self.setTabOrder(before, after)
+            before = after
+        self._rows.addStretch(1)
+        if at is None and self.boxes:
+            self.boxes[0].setFocus()
         self._count()
 
     def _ticked(self) -> list[tuple[str, str, str]]:
-        items = [self.list.item(row) for row in range(self.list.count())]
-        return [tuple(item.data(_KEY)) for item in items if item.checkState() == Qt.CheckState.Checked]
-
-    def _changed(self, _item: QListWidgetItem) -> None:
-        self._count()
-
-    def _toggle(self, item: QListWidgetItem) -> None:
-        is_on = item.checkState() == Qt.CheckState.Checked
-        item.setCheckState(Qt.CheckState.Unchecked if is_on else Qt.CheckState.Checked)
+        return [line.key for line, box in zip(self._lines, self.boxes, strict=True) if box.isChecked()]
 
     def _count(self) -> None:
         count = len(self._ticked())

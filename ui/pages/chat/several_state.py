@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from localstory.fit.verdict import Verdict
 
 HEADS = (
-    mark("Place"), mark("Model"), mark("Preferred"), mark("Won, tied, lost"), mark("Tokens a second"), mark("First word after"), mark("Memory"),
+    mark("Place"), mark("Model"), mark("Preferred"), mark("Won, tied, lost"), mark("Tokens a second"), mark("First word"), mark("Memory"),
     mark("Replies"), mark("Good, bad"),
 )  # fmt: skip
 _UNKNOWN = "–"
@@ -175,7 +175,7 @@ def figures(message: ChatMessage) -> list[str]:
     if timing.get("tokens_per_second"):
         found.append(state.speed_words(timing["tokens_per_second"]))
     if timing.get("first_token_s") is not None:
-        found.append(_("first word after {seconds} s").format(seconds=number(timing["first_token_s"], 1)))
+        found.append(_("first word after {seconds} s").format(seconds=number(timing["first_token_s"], 1 if timing["first_token_s"] >= 1 else 2)))
     return found
 
 
@@ -212,7 +212,9 @@ def leaderboard_rows(lines: Sequence[Rated]) -> list[tuple[str, ...]]:
                 score_words(line),
                 f"{number(line.wins)}, {number(line.ties)}, {number(line.losses)}" if line.games else _UNKNOWN,
                 number(line.tokens_per_second, 1 if line.tokens_per_second < 3 else 0) if line.tokens_per_second is not None else _UNKNOWN,
-                _("{seconds} s").format(seconds=number(line.first_token_s, 1)) if line.first_token_s is not None else _UNKNOWN,
+                _("{seconds} s").format(seconds=number(line.first_token_s, 1 if line.first_token_s >= 1 else 2))
+                if line.first_token_s is not None
+                else _UNKNOWN,
                 size(line.memory_bytes) if line.memory_bytes is not None else _UNKNOWN,
                 number(line.replies),
                 f"{number(line.good)}, {number(line.bad)}" if line.good or line.bad else _UNKNOWN,
