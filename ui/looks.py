@@ -19,7 +19,8 @@ def markdown() -> Markdown:
     """Markdown in the colours in use."""
     look = theme.look()
     font = QApplication.font()
-    colours = Colours(look.text, look.quiet, look.accent, look.raised, look.line, look.code_style, theme.mono_family(), QFontInfo(font).pixelSize())
+    pixels, edge = QFontInfo(font).pixelSize(), look.line if look.raised == look.page else ""
+    colours = Colours(look.text, look.quiet, look.accent, look.raised, look.line, look.code_style, theme.mono_family(), pixels, edge)
     return Markdown(colours, copy_word=_("Copy"), image_word=_("picture not loaded: {name}"), formulas=Formulas(font, look.text))
 
 

@@ -37,6 +37,8 @@ class Colours:
     mono: str
     pixels: int = 14
     """How high the letters of the text are; headings and code follow."""
+    edge: str = ""
+    """Around code, where `raised` is the colour of the page; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,8 @@ class Markdown:
         body = (highlight(shown, language, self._colours.code_style) if environment["at_rest"] and language else "") or escape(shown)
         colours = self._colours
         small = round(12 * colours.pixels / 14)
+        edge = ' border="1"' if colours.edge else ""
+        edge_style = f"border-collapse:collapse; border-style:solid; border-color:{colours.edge}; " if colours.edge else ""
         is_part = number == 0 and environment["from_above"]
         above, below = 0 if is_part else 8, 0 if is_last and environment["goes_on"] else 8
         copy = f'<a href="{COPY_SCHEME}{number}" style="color:{colours.accent}; text-decoration:none;">{escape(self._copy_word)}</a>' if self._copy_word else ""
@@ -215,8 +219,8 @@ class Markdown:
             else ""
         )
         return (
-            f'<table width="100%" cellspacing="0" cellpadding="10" bgcolor="{colours.raised}" '
-            f'style="margin-top:{above}px; margin-bottom:{below}px;"><tr><td>{head}'
+            f'<table width="100%" cellspacing="0" cellpadding="10" bgcolor="{colours.raised}"{edge} '
+            f'style="{edge_style}margin-top:{above}px; margin-bottom:{below}px;"><tr><td>{head}'
             f"<pre style=\"font-family:'{colours.mono}'; font-size:{small + 1}px; white-space:pre-wrap; margin:0;\">{body}</pre></td></tr></table>\n"
         )
 
