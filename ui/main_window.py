@@ -20,6 +20,7 @@ from ui.base_window import BaseWindow, focus_by_identifier, run_at_most
 from ui.bridge import Bridge
 from ui.desk import Desk, Page
 from ui.layout_memory import Memory
+from ui.notices import Notices
 from ui.status_bar import StatusBar
 from ui.widgets.folding import FoldingFrame
 from ui.widgets.palette import Choice
@@ -77,6 +78,7 @@ class MainWindow(BaseWindow):
             self.setWindowState(Qt.WindowState.WindowMaximized)
         bridge.settings_changed.connect(self._setting_changed)
         self._built = False
+        self._put_away: set[str] = set()
         self._trouble: list[BaseException | None] = []
         self._build()
 
@@ -93,6 +95,8 @@ class MainWindow(BaseWindow):
         columns = QHBoxLayout()
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(0)
+        self.notices = Notices(self.desk, self._put_away)
+        rows.addWidget(self.notices)
         rows.addLayout(columns, 1)
         layout = self.memory.layout
         self.frame = FoldingFrame((layout.pane_width, layout.side_width), (layout.pane_folded, layout.side_folded))
@@ -113,6 +117,7 @@ class MainWindow(BaseWindow):
         self._buttons[self.room].setChecked(True)
         if self._built:
             self._fill()
+            self.notices.look()
         else:
             whole.painted.connect(self._fill, Qt.ConnectionType.QueuedConnection)
             latest = QTimer(whole)
@@ -268,7 +273,10 @@ class MainWindow(BaseWindow):
         """The keyboard goes on: rail, list pane, place, side panel, status bar, and a notice if there is one."""
         page = self._page(self.room)
         focus = self.focusWidget()
-        parts: list[tuple[QWidget, Callable[[], object]]] = [(self._rail, self._buttons[self.room].setFocus)]
+        parts: list[tuple[QWidget, Callable[[], object]]] = []
+        if self.notices.isVisible():
+            parts.append((self.notices, lambda: _focus_into(self.notices)))
+        parts += [(self._rail, self._buttons[self.room].setFocus)]
         if page.pane is not None and page.pane.isVisible():
             parts.append((page.pane, lambda: _focus_into(page.pane)))
         parts.append((page.place, page.focus_first))
@@ -385,6 +393,7 @@ class MainWindow(BaseWindow):
             self.chat.cannot_open(trouble)
         else:
             self.chat.open_last(self.memory.layout.chat)
+        self.notices.look()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         for window in list(self.windows):

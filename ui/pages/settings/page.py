@@ -8,6 +8,7 @@ from localstory.words import _
 from ui import theme
 from ui.desk import Desk, Page
 from ui.pages.settings import state
+from ui.pages.settings.backups import BackupsCard
 from ui.pages.settings.kept import KeptCard
 from ui.pages.settings.servers import ServersCard
 from ui.pages.settings.shortcuts import ShortcutsCard
@@ -41,6 +42,8 @@ class SettingsPage(Page):
         scrolled.column.addWidget(self.shortcuts)
         self.servers = ServersCard(desk)
         scrolled.column.addWidget(self.servers)
+        self.backups = BackupsCard(desk)
+        scrolled.column.addWidget(self.backups)
         self.kept = KeptCard(desk)
         scrolled.column.addWidget(self.kept)
         self._none = label(_("No setting has these words."), "quiet")
@@ -57,11 +60,12 @@ class SettingsPage(Page):
     @property
     def titles(self) -> list[str]:
         """What each setting is called."""
-        return [row.title for row in state.rows(self.desk.app.settings)] + [_("Shortcuts"), _("Model servers"), _("Saved states")]
+        return [row.title for row in state.rows(self.desk.app.settings)] + [_("Shortcuts"), _("Model servers"), _("Backups"), _("Saved states")]
 
     def entered(self, what: object = None) -> None:
         self.servers.look_again()
         self.kept.show_taken()
+        self.backups.look()
         self.search.setText(what if isinstance(what, str) else "")
         self.focus_first()
 
@@ -73,7 +77,7 @@ class SettingsPage(Page):
         for name, card in self._cards.items():
             card.setVisible(name in names)
         found = bool(names)
-        others: tuple[Card, ...] = (self.shortcuts, self.servers, self.kept)
+        others: tuple[Card, ...] = (self.shortcuts, self.servers, self.backups, self.kept)
         for other in others:
             has_words = all(word in fold(" ".join(part.text() for part in other.findChildren(QLabel))) for word in fold(query).split())
             other.setVisible(has_words)
