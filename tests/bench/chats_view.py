@@ -307,9 +307,7 @@ class _Opened:
         self.chat_id = asyncio.run_coroutine_threadsafe(self.app.chats._database.write(fill), self.app.runtime._loop).result()
         self.page: Any = self.whole.window.pages["chat"]
         # The search folds what is new on another thread; that is not what is measured.
-        count = "SELECT count(*) FROM unfolded"
-        self.settle(0.5)
-        self.until(lambda: self.app.chats._database.read(lambda connection: connection.execute(count).fetchone()[0]) == 0)
+        asyncio.run_coroutine_threadsafe(self.app.search.fill(), self.app.runtime._loop).result()
         self.settle(1.0)
 
     def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
