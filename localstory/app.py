@@ -18,6 +18,7 @@ from localstory.chats.organise import Organiser
 from localstory.chats.search import ChatSearch
 from localstory.chats.several import Several, only
 from localstory.db import Database
+from localstory.db.safety import Safety
 from localstory.engines.base import TextEngine
 from localstory.engines.packs import BUILTIN, chosen_pack, open_pack
 from localstory.engines.registry import kv_home, open_server_engine, open_text_engine
@@ -66,12 +67,15 @@ class App:
         self.settings: Settings = read_settings(home.settings_file)
         self._lock = lock
         self._closed = False
-        self._database = Database(home.database)
+        self._database = Database(home.database, salvages=True)
         self.chats = Chats(self._database, self.hub)
         """`await open_data()` first; it needs the right to write (`open_app(writes=True)`)."""
         self.search = ChatSearch(self._database)
         self.hub.listen(self.search.heard)
         self.organiser = Organiser(self._database, self.hub, self.chats.stop, home.root / "trash_days.json")
+        self.safety = Safety(self._database, self.hub, is_busy=lambda: bool(self.runtime.jobs), is_writing=self._is_any_written)
+        """Copies of the chats by day, and what to warn of."""
+        self.organiser.before_purge = self.safety.back_up_if_due
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
         """What loads and replies took on this machine."""
@@ -278,10 +282,14 @@ class App:
         if self._machine is None:
             self._machine = await machine_now(self.home, measure=False)
 
+    def _is_any_written(self) -> bool:
+        return any(self.chats.is_writing(chat.id) for chat in self.chats.all())
+
     async def open_data(self) -> None:
         """Open the database and take in what other processes measured. Raises DatabaseTrouble."""
         await self.chats.open()
         self.search.begin_filling()
+        self.safety.begin()
         if self.chats.read_only_because is None:
             await self.organiser.purge()
         try:
@@ -322,6 +330,7 @@ class App:
         self._closed = True
         # Chats first: a reply that is being written keeps its words only while the database is open.
         self.runtime.run(self.search.end_filling())
+        self.runtime.run(self.safety.end())
         self.runtime.run(self.chats.close())
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())

@@ -45,6 +45,8 @@ class Organiser:
     ) -> None:
         self._database = database
         self._hub = hub
+        self.before_purge: Callable[[], Awaitable[object]] | None = None
+        """Done before a person removes something for good: a copy of the day."""
         self._stop = stop
         self._clock = now
         self._last = 0
@@ -271,6 +273,8 @@ class Organiser:
         clock that is ten years ahead for an hour empties nothing.
         """
         if what is not None:
+            if self.before_purge is not None:
+                await self.before_purge()
             gone = await self._do(lambda connection: trash.remove(connection, what), folders=True, tell=False)
         else:
             limit = self._days.limit(self._clock())

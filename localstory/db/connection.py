@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from localstory.db import migrate
+from localstory.db import backups, migrate
+from localstory.db.end_mark import change_mark, read_mark
+from localstory.db.salvage import Salvaged, salvage, unfinished
 from localstory.errors import CannotContinue
 from localstory.words import mark
 
@@ -37,6 +40,16 @@ class DatabaseTrouble(CannotContinue):
     code = "database_trouble"
 
 
+class DatabaseDamaged(DatabaseTrouble):
+    """What stands in the file is not what SQLite wrote there."""
+
+    code = "database_damaged"
+
+
+CHECK_SECONDS = 1.0
+"""Of a start after an unclean end that the look through the whole database may take; the rest of it is done in the background."""
+
+
 class NewerDatabase(CannotContinue):
     """A newer localstory wrote this database; we read it and never write."""
 
@@ -53,15 +66,37 @@ class NewerDatabase(CannotContinue):
         )
 
 
-class Database:
-    """One SQLite file. `open` first, then `write` from the asyncio loop and `read` from any thread; `close` at the end."""
+_MOST_VERSIONS = 100_000
+"""No program has so many: a damaged header."""
 
-    def __init__(self, path: Path, backups: Path | None = None) -> None:
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _has_chats(connection: sqlite3.Connection) -> bool:
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    return {"chat", "message", "message_is_immutable"} <= names
+
+
+class Database:
+    """One SQLite file. `open` first, then `write` from the asyncio loop and `read` from any thread; `close` at the end.
+
+    With `salvages` a damaged file is moved aside at the start, and what can be saved of it becomes a new one.
+    """
+
+    def __init__(self, path: Path, backups: Path | None = None, *, salvages: bool = False) -> None:
         self.path = path
+        self.salvaged: Salvaged | None = None
+        """What came of a damaged file, when there was one at the start."""
+        self.is_check_due = False
+        """True when the whole was not looked through after an unclean end, for lack of time."""
         self.read_only_because: CannotContinue | None = None
         self.before_commit: Callable[[sqlite3.Connection], None] | None = None
         """Done at the end of every transaction, inside it: what is derived is kept in step."""
-        self._backups = backups or path.parent / "backups"
+        self.backups = backups or path.parent / "backups"
+        """The folder of its copies."""
+        self._salvages = salvages
         self._writer: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._own = threading.local()
@@ -76,12 +111,56 @@ class Database:
         """
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="localstory-db")
         try:
-            self._thread.submit(self._open_writer).result()
+            self._thread.submit(self._open_or_salvage).result()
         except BaseException:
             self.close()
             raise
 
+    def _open_or_salvage(self) -> None:
+        if not self._salvages:
+            self._open_writer()
+            return
+        try:
+            # An empty file where copies are is no new beginning.
+            is_emptied = self.path.is_file() and self.path.stat().st_size == 0 and backups.newest_usable(self.backups) is not None
+            if unfinished(self.path) is not None or is_emptied:
+                self.salvaged = salvage(self.path, self.backups)
+            try:
+                self._open_writer()
+                return
+            except DatabaseDamaged:
+                if self.salvaged is not None:
+                    raise
+            self.salvaged = salvage(self.path, self.backups)
+        except (sqlite3.Error, OSError) as error:
+            raise self._trouble(error) from error
+        change_mark(self.path, damaged=False)
+        self._open_writer()
+
+    def _look_through(self, connection: sqlite3.Connection) -> None:
+        """After an unclean end, and when damage was seen: a quick check. Raises DatabaseDamaged."""
+        mark = read_mark(self.path)
+        if mark.clean and not mark.damaged:
+            return
+        end = time.monotonic() + CHECK_SECONDS
+        if not mark.damaged:
+            connection.set_progress_handler(lambda: int(time.monotonic() > end), 20_000)
+        try:
+            # Where damage was seen the indexes are compared as well.
+            verdict = connection.execute(f"PRAGMA {'integrity' if mark.damaged else 'quick'}_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "interrupt" not in str(error):
+                raise
+            self.is_check_due = True
+            return
+        finally:
+            connection.set_progress_handler(None, 0)
+        if verdict != "ok":
+            raise self._trouble(sqlite3.DatabaseError(f"damaged: {verdict}"))
+        change_mark(self.path, damaged=False, checked_at=int(time.time() * 1000))
+
     def _open_writer(self) -> None:
+        is_new = not self.path.exists()
         try:
             # isolation_level None: we say BEGIN and COMMIT ourselves.
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -90,6 +169,8 @@ class Database:
         try:
             found, known = migrate.version_of(connection), migrate.newest_version()
             owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if self._salvages and (found < 0 or found > _MOST_VERSIONS or (found > 0 and owner != migrate.APPLICATION_ID and _has_chats(connection))):
+                raise sqlite3.DatabaseError(f"damaged: version {found} of {owner:x}")
             if found > 0 and owner != migrate.APPLICATION_ID:
                 raise self._not_ours()
             if found > known:
@@ -101,13 +182,18 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
-            migrate.migrate(connection, self._backups)
+            connection.text_factory = _text
+            if self._salvages and not is_new and found > 0:
+                self._look_through(connection)
+            migrate.migrate(connection, self.backups)
         except (sqlite3.Error, OSError) as error:
             connection.close()
             raise self._trouble(error) from error
         except BaseException:
             connection.close()
             raise
+        if self._salvages:
+            change_mark(self.path, clean=False)
         self._writer = connection
 
     @property
@@ -163,7 +249,14 @@ class Database:
                 self._own.connection = connection
                 with self._lock:
                     self._readers.append(connection)
-            return work(connection)
+            try:
+                return work(connection)
+            except sqlite3.OperationalError as error:
+                if "decode" not in str(error):
+                    raise
+                # A damaged letter must not hide a whole chat. Not always so: it is slower for many rows.
+                connection.text_factory = _text
+                return work(connection)
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
                 raise
@@ -182,15 +275,62 @@ class Database:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            if self._salvages:
+                change_mark(self.path, clean=not self.is_check_due)
+
+    def replace_with(self, copy: Path) -> None:
+        """Everything becomes as it is in `copy`, a database of ours of this or an older form, in one step that a crash undoes. Waits
+        for what is queued. Raises DatabaseTrouble."""
+        if self.read_only_because is not None:
+            raise self.read_only_because
+        if self._thread is None or self._writer is None:
+            raise RuntimeError("the database is not open")
+        writer = self._writer
+
+        def work() -> None:
+            try:
+                source = sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)
+                try:
+                    source.backup(writer)
+                finally:
+                    source.close()
+                migrate.migrate(writer, self.backups)
+            except (sqlite3.Error, OSError) as error:
+                raise self._trouble(error) from error
+
+        self._thread.submit(work).result()
+
+    def look_through(self) -> bool:
+        """Check the whole file, from any thread: False when it is damaged, which the next start then mends. Seconds for a million
+        messages; others read and write meanwhile. Raises DatabaseTrouble when it can't be read at all."""
+        try:
+            connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            try:
+                connection.execute("PRAGMA cell_size_check = ON")
+                verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            if isinstance(self._trouble(error), DatabaseDamaged):
+                return False
+            raise self._trouble(error) from error
+        self.is_check_due = False
+        if verdict == "ok":
+            change_mark(self.path, checked_at=int(time.time() * 1000))
+            return True
+        change_mark(self.path, damaged=True)
+        return False
 
     def _trouble(self, error: Exception) -> DatabaseTrouble:
         reason = str(error)
         if "not a database" in reason or "malformed" in reason or "damaged" in reason:
-            return DatabaseTrouble(
+            if self._salvages and self._writer is not None:
+                change_mark(self.path, damaged=True)  # the next start looks closely
+            return DatabaseDamaged(
                 title=mark("The file with your chats is damaged"),
                 detail=mark("{path}: {reason}."),
                 hint=mark("Move it away together with the files of the same name beside it; localstory then starts a new one. Copies are in {backups}."),
-                path=str(self.path), reason=reason, backups=str(self._backups),
+                path=str(self.path), reason=reason, backups=str(self.backups),
             )  # fmt: skip
         if "full" in reason:
             return DatabaseTrouble(

@@ -6,6 +6,7 @@ To change the schema: add `migrations/000N_what.sql` with BEGIN IMMEDIATE … PR
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -71,7 +72,12 @@ def copy_checked(connection: sqlite3.Connection, to: Path) -> None:
         verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"the copy is damaged: {verdict}")
-    finally:
+    except BaseException:
         copy.close()
+        part.unlink(missing_ok=True)
+        raise
+    copy.close()
+    with open(part, "rb+") as file:
+        os.fsync(file.fileno())
     part.replace(to)
     sync_folder(to.parent)
