@@ -9,6 +9,7 @@ import logging
 import logging.handlers
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -32,6 +33,10 @@ from ui.qt_words import QtWords
 from ui.widgets.text_dialog import TextDialog
 
 log = logging.getLogger(__name__)
+
+
+OPENING_SECONDS = 2.0
+"""How long a second start waits for the window of the first."""
 
 
 class BadPair(NotInstalled):
@@ -190,16 +195,19 @@ def main() -> int:
             return 0
         app = open_app()
     except HomeInUse as error:
-        # Its window may just be opening: not there yet when we called.
-        if one.call_first():
-            return 0
+        # Its window may just be opening: not there yet when we called. A command that writes has none.
+        end = time.monotonic() + OPENING_SECONDS
+        while time.monotonic() < end:
+            if one.call_first():
+                return 0
+            time.sleep(0.05)
         return _refuse(error)
     except CannotContinue as error:
         return _refuse(error)
+    one.listen()  # at once: who starts now too must find somebody; he is heard when the window is there
     crash_file = _watch(app.home)
     window = Window(application, app)
     one.raised.connect(window.raise_window)
-    one.listen()
     window.show()
     QTimer.singleShot(1500, _settle_memory)
     if crashed:

@@ -57,6 +57,42 @@ def test_a_second_start_calls_the_first_window(qtbot: QtBot, tmp_path: Path) -> 
     assert not second.call_first()
 
 
+@pytest.mark.slow
+def test_of_several_starts_at_once_one_opens_and_the_others_call_it(home: Path) -> None:
+    """Ten times two, and once five: never two windows, never a box; who comes second ends with 0 and the first hears of it."""
+    code = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QMessageBox
+QMessageBox.exec = lambda self: print('BOX', self.text(), flush=True)
+import ui.app
+real, raised = ui.app.Window.raise_window, []
+def raise_window(self):
+    raised.append(1)
+    real(self)
+    if len(raised) == int(sys.argv[1]):
+        QTimer.singleShot(0, self.window.close)
+ui.app.Window.raise_window = raise_window
+shown = ui.app.Window.show
+def show(self):
+    print('WINDOW', flush=True)
+    shown(self)
+    QTimer.singleShot(20000, self.window.close)
+ui.app.Window.show = show
+code = ui.app.main()
+print('RAISED', len(raised), flush=True)
+sys.exit(code)
+"""
+    environment = os.environ | {"LOCALSTORY_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    for together in [2] * 10 + [5]:
+        command = [sys.executable, "-c", code, str(together - 1)]
+        started = [subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True) for _one in range(together)]
+        said = [one.communicate(timeout=60)[0] for one in started]
+        assert [one.returncode for one in started] == [0] * together, said
+        assert sum("WINDOW" in one for one in said) == 1 and not any("BOX" in one for one in said), said
+        assert f"RAISED {together - 1}" in next(one for one in said if "WINDOW" in one)
+
+
 def test_a_home_that_is_in_use_is_a_calm_box_and_exit_1(home: Path) -> None:
     code = (
         "from PySide6.QtWidgets import QMessageBox\n"
