@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
 
 from localstory.engines.base import EngineFacts
 from localstory.engines.text.fake import FakeTextEngine
@@ -18,6 +19,7 @@ from tests.ui.conftest import MODEL, Opened
 from tests.ui.test_chat_window import ask, texts
 from ui.pages.chat import choices, several_state
 from ui.pages.chat.several_answers import AnswersDialog
+from ui.widgets.safe_browser import SafeBrowser
 
 NAMES = ("Gemma Zwölf 🐉", "Thỏ trắng 7B", "Qwen Mini")
 
@@ -266,3 +268,17 @@ def test_everything_in_the_dialogs_has_a_name_of_its_own(opened: Opened) -> None
     focusable = [one for one in dialog.findChildren(QWidget) if one.focusPolicy() != Qt.FocusPolicy.NoFocus and one.isVisible() and not isinstance(one, QLabel)]
     names = [one.accessibleName() or getattr(one, "text", str)() for one in focusable]
     assert all(names) and len(set(names)) == len(names), names
+
+
+def test_a_text_is_as_high_as_it_is_shown_also_when_it_was_measured_in_a_wider_place_before(qtbot: QtBot) -> None:
+    """A card gets its width when the dialog is laid out; a hidden browser then told the height of its old width, and the text was cut off."""
+    place = QWidget()
+    qtbot.addWidget(place)
+    browser = SafeBrowser(place)
+    browser.setGeometry(0, 0, 592, browser.set_html(f"<p>{'Nó đi mãi trong rừng. ' * 20}</p>", 592))
+    browser.show()
+    assert not browser.isVisible()
+    fitted = browser.fit(310)
+    assert browser.document().textWidth() == 310
+    place.show()
+    assert browser.fit(310) == fitted

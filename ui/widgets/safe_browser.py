@@ -117,4 +117,6 @@ class SafeBrowser(QTextBrowser):
         """Lay out at a width in pixels; returns the height in pixels."""
         document = self.document()
         document.setTextWidth(width)
+        if document.textWidth() != width:
+            document.setTextWidth(width)  # a hidden QTextEdit answers its first change of size by going back to its own width
         return int(document.size().height() + 0.999)

@@ -283,8 +283,8 @@ class SeveralPart(QObject):
         self.answers.continue_wanted.connect(self._continue)
         self.answers.acted.connect(self._copy)
         self.answers.link_wanted.connect(self._link)
-        self._show_answers()
         self.answers.open()
+        self._show_answers()  # after `open`: texts are measured in the font that a window has only when it is shown
 
     def _answers_closed(self) -> None:
         self.answers = None

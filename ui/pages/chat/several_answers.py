@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -18,6 +18,7 @@ from ui.pages.chat.several_state import Column
 from ui.widgets.cards import Card, button, label
 from ui.widgets.message_view import MessageView
 
+_LEAST_WIDTH = 260
 _LEAST_HEIGHT = 220
 """Of an answer that stands above others, in pixels."""
 
@@ -64,9 +65,16 @@ class AnswerCard(Card):
         self.best.setAccessibleName(_("This one is best: {answer}").format(answer=column.title))
         self.best.setVisible(vote.is_open)
         self.best.setEnabled(may_vote and column.can_win)
-        self.go_on.setText(_("Continue with this one"))
+        self.go_on.setText(_("Continue"))
+        self.go_on.setToolTip(_("Continue with this one"))
         self.go_on.setAccessibleName(_("Continue with this one: {answer}").format(answer=column.title))
         self.go_on.setEnabled(not column.shown.live)
+
+    def to_top(self) -> None:
+        """One reads an answer from its beginning; one that is being written is followed."""
+        rows = self.view.rows
+        if rows and not rows[0].entry.shown.live:
+            self.view.scroll_to_row(rows[0])
 
     def _best(self) -> None:
         self.best_wanted.emit(self.message_id)
@@ -141,6 +149,7 @@ class AnswersDialog(QDialog):
             self._order_keys()
         may_vote = vote.is_open and not is_at_work and sum(column.can_win for column in columns) >= FEWEST
         for card, column in zip(self.cards, columns, strict=True):
+            card.view.ensurePolished()  # its texts are measured in the font that it is shown in
             card.show_column(column, vote, may_vote=may_vote)
         self.says.setText(_("The other models are still to answer.") if is_at_work else several_state.verdict_words(vote))
         for made in (self.same, self.none):
@@ -168,6 +177,7 @@ class AnswersDialog(QDialog):
         card.continue_wanted.connect(self.continue_wanted)
         card.acted.connect(self._acted)
         card.link_wanted.connect(self.link_wanted)
+        QTimer.singleShot(0, card, card.to_top)  # when it has its place
         return card
 
     def _vote(self, verdict: object) -> None:
@@ -180,7 +190,8 @@ class AnswersDialog(QDialog):
             self.acted.emit(view.text_of(key))
 
     def _arrange(self, *, anew: bool = False) -> None:
-        across = several_state.columns_that_fit(self.width() - 40, len(self.cards))
+        least = max([_LEAST_WIDTH, *(card.minimumSizeHint().width() + self._grid.spacing() for card in self.cards)])
+        across = several_state.columns_that_fit(self.width() - 40, len(self.cards), least)
         if anew or self._grid.property("across") != across:
             self._grid.setProperty("across", across)
             for number in range(self._grid.columnCount()):
