@@ -175,6 +175,8 @@ def _build(part: Path, aside: Path, name: str, copy: Path | None) -> Salvaged:
         scratch = part.with_name(f".{part.name}.reading")
         try:
             for file in _ways_to_read(aside / name, copy, scratch):
+                if file[0] == scratch and expected:
+                    break  # the first page is good
                 source = _open(file)
                 if source is None:
                     continue
