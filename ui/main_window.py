@@ -57,6 +57,8 @@ ROOMS = (
 )
 """To add a room: a package in ui/pages with a Page, and its class here."""
 TEXT_SIZES: tuple[int, ...] = ALLOWED["text_size"]
+_ALSO = {"settings": "settings preferences options"}
+"""Other words that rooms are found by."""
 LATEST_MS = 400
 """When the rooms are built although nothing of the window was painted: it may have been opened minimised."""
 REBUILD = ("language", "theme", "text_size", "message_width", "chat_font")
@@ -292,7 +294,7 @@ class MainWindow(BaseWindow):
         self._open_menu_at(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
 
     def _places(self) -> list[Choice]:
-        choices = [Choice(page.title, _("Room"), partial(self.go, page.name), also=page.name) for page in self.pages.values()]
+        choices = [Choice(page.title, _("Room"), partial(self.go, page.name), also=_ALSO.get(page.name, page.name)) for page in self.pages.values()]
         for name, kind in (("models", _("Model")), ("settings", _("Setting"))):
             titles: list[str] = getattr(self._page(name), "titles", [])
             choices += [Choice(title, kind, partial(self.go, name, title)) for title in titles]

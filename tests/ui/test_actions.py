@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from itertools import combinations
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from localstory import words
+from localstory.runtime import Job
 from localstory.settings import Settings, read_settings, write_settings
 from tests.ui.conftest import Opened
 from ui.actions import Actions, readable
@@ -275,6 +277,34 @@ def test_what_was_done_lately_is_remembered_over_a_restart(opened: Opened) -> No
     assert window.desk.remembered("palette.recent", [""])[:3] == ["view.pane", "go.home", "go.models"]
     assert opened.reopen().desk.remembered("palette.recent", [""])[:2] == ["view.pane", "go.home"]
     assert remembered(["a", "b", "c", "d", "e"], "b") == ["b", "a", "c", "d", "e"]
+
+
+def test_jump_finds_archived_chats_and_chats_by_their_folder(opened: Opened) -> None:
+    window = opened.open()
+
+    async def fill(_job: Job[Any]) -> None:
+        organiser, chats = opened.app.organiser, opened.app.chats
+        outer = await organiser.add_folder("Truyện đêm")
+        inner = await organiser.add_folder("Rừng 🌲", outer)
+        lies, rests = await chats.new(), await chats.new()
+        await organiser.rename(lies, "Con cáo")
+        await organiser.rename(rests, "Con cú")
+        await organiser.move([lies], inner)
+        await organiser.archive([rests], True)
+
+    opened.whole.bridge.start("", fill)
+    opened.settle()
+    for typed, title, note in (("con cu", "Con cú", "Archived"), ("rung", "Con cáo", "Truyện đêm / Rừng 🌲"), ("preferences", "Settings", "Room")):
+        window.desk.actions["go.jump"].trigger()
+        opened.settle()
+        palette = QApplication.activePopupWidget()
+        assert isinstance(palette, Palette)
+        palette.line.setText(typed)
+        item = palette.list.item(0)
+        assert item is not None and item.data(Qt.ItemDataRole.AccessibleTextRole) == f"{title}, {note}"
+        QTest.keyClick(palette.line, Qt.Key.Key_Return)
+        opened.settle()
+    assert window.room == "settings"
 
 
 def test_enter_waits_for_the_chats_that_are_still_being_read(holder: QWidget) -> None:

@@ -138,6 +138,22 @@ def test_open_goes_where_the_result_is(opened: Opened, tmp_path: Path, monkeypat
     assert folders == [str(tmp_path)]
 
 
+def test_a_reply_in_the_list_leads_to_its_chat(opened: Opened) -> None:
+    window = opened.open()
+    for words in ("Một", "Hai"):
+        window.go("chat", "new")
+        opened.chat.box.input.setPlainText(words)
+        opened.chat.send()
+        opened.settle()
+    first = next(chat.id for chat in opened.app.chats.all() if chat.title == "Một")
+    window.go("home")
+    window.status.open_jobs()
+    opened.qtbot.wait(20)
+    shown = [one for one in window.status.jobs_list._inside.findChildren(QPushButton) if one.text() == "Open" and one.isVisible()]
+    shown[-1].click()  # the newest stands first
+    assert window.room == "chat" and opened.chat.chat_id == first
+
+
 def test_the_list_outlives_a_change_of_language_and_its_buttons_work(opened: Opened) -> None:
     window, work = opened.open(), Work()
     job = opened.whole.bridge.start("Export", work)

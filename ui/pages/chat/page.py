@@ -23,6 +23,7 @@ from localstory.net.errors import NetTrouble
 from localstory.runtime import Job
 from localstory.words import _
 from ui import errors, looks, theme
+from ui.bridge import Place
 from ui.desk import Desk, Page
 from ui.pages.chat import state
 from ui.pages.chat.account import Account
@@ -451,15 +452,16 @@ class ChatPage(Page):
         if self._ask is not None:
             self._ask(chat_id)
         elif chosen is not None:
-            self._answer(chosen, lambda engine, job: self._chats.reply(chat_id, engine, report=job.report))
+            self._answer(chosen, lambda engine, job: self._chats.reply(chat_id, engine, report=job.report), chat_id)
 
-    def _answer(self, chosen: Choice, reply: Callable[[TextEngine, Job[Any]], Awaitable[Any]]) -> None:
+    def _answer(self, chosen: Choice, reply: Callable[[TextEngine, Job[Any]], Awaitable[Any]], chat_id: int | None = None) -> None:
         open_engine = self.chooser.opener(chosen)
+        place = Place("chat", chat_id or self.chat_id)
 
         async def work(job: Job[Any]) -> Any:
             return await reply(await open_engine(), job)
 
-        self.desk.bridge.start(_("A reply from {model}").format(model=chosen.title), work, on_end=self._answered)
+        self.desk.bridge.start(_("A reply from {model}").format(model=chosen.title), work, on_end=self._answered, place=lambda _result: place)
         self.box.set_busy(True)
         self.view.scroll_to_end()
 
