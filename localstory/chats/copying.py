@@ -7,7 +7,7 @@ import sqlite3
 import uuid
 from typing import Any, cast
 
-from localstory.chats import organising, store
+from localstory.chats import organising, store, votes
 from localstory.chats.store import FolderId, storable
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, Tree
 from localstory.engines.base import Role
@@ -23,7 +23,8 @@ def add(connection: sqlite3.Connection, chat: ChatId, parent: MessageId | None, 
 
 
 def again(connection: sqlite3.Connection, message: ChatMessage, chat: ChatId, parent: MessageId | None) -> MessageId:
-    """The same message under another one, with all that is known of it. A reply that is being written counts as stopped."""
+    """The same message under another one, with all that may be known of it. A reply that is being written counts as stopped."""
+    message = votes.as_it_may_be_known(connection, message)
     state = "stopped" if message.state == "streaming" else message.state
     values = (
         uuid.uuid4().hex, chat, parent, message.role, storable(message.text), state, message.model, message.engine, json.dumps(message.made_of),

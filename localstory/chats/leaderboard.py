@@ -19,7 +19,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from localstory.chats.tree import Mark, MessageId
-from localstory.chats.votes import Answer, Vote
+from localstory.chats.votes import NOT_HIDDEN, Answer, Vote
 from localstory.fit.records import Measurement, need_of
 
 ENOUGH_GAMES = 5
@@ -283,7 +283,6 @@ def read_replies(connection: sqlite3.Connection) -> list[Seen]:
     query = (
         "SELECT id, engine, model, coalesce(json_extract(made_of, '$.file'), ''), mark, json_extract(made_of, '$.timing.tokens_per_second'), "
         "json_extract(made_of, '$.timing.first_token_s') FROM message WHERE role = 'assistant' AND state <> 'streaming' AND text <> '' AND model <> '' "
-        "AND deleted_at IS NULL AND id NOT IN (SELECT vote_answer.message_id FROM vote JOIN vote_answer ON vote_answer.vote_id = vote.id "
-        "WHERE vote.blind AND vote.verdict = '' AND vote_answer.message_id IS NOT NULL) ORDER BY id DESC LIMIT ?"
+        f"AND deleted_at IS NULL AND {NOT_HIDDEN} ORDER BY id DESC LIMIT ?"
     )
     return [Seen(Who(*row[1:4]), row[0], row[4], row[5], row[6]) for row in connection.execute(query, (READ_REPLIES,))]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from localstory.chats import folding, organising, search_index, store
+from localstory.chats import folding, organising, search_index, store, votes
 from localstory.chats.folding import Term
 from localstory.chats.store import FolderId
 from localstory.chats.tree import ChatId, Mark, MessageId, Tree
@@ -226,7 +226,7 @@ def _messages(
         parts.append("message.mark = ?")
         values.append(where.mark)
     if where.model:
-        parts.append("instr(lower(message.model), lower(?))")
+        parts.append(f"instr(lower(message.model), lower(?)) AND {votes.NOT_HIDDEN}")
         values.append(where.model)
     parts.append("(chat.deleted_at IS NOT NULL OR message.deleted_at IS NOT NULL)" if where.trash else "chat.deleted_at IS NULL AND message.deleted_at IS NULL")
     if match:

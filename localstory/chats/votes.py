@@ -137,6 +137,13 @@ def _votes(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) 
     return [Vote(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], tuple(answers[row[0]])) for row in rows]
 
 
+NOT_HIDDEN = (
+    "NOT EXISTS (SELECT 1 FROM vote_answer JOIN vote ON vote.id = vote_answer.vote_id "
+    "WHERE vote_answer.message_id = message.id AND vote.blind AND vote.verdict = '')"
+)
+"""A condition on a `message`: it may be known who wrote it."""
+
+
 # -- hiding --------------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +154,14 @@ def hidden(connection: sqlite3.Connection, chat_id: ChatId) -> dict[MessageId, i
         "WHERE vote.chat_id = ? AND vote.blind AND vote.verdict = '' AND vote_answer.message_id IS NOT NULL"
     )
     return dict(connection.execute(query, (chat_id,)))
+
+
+def as_it_may_be_known(connection: sqlite3.Connection, message: ChatMessage) -> ChatMessage:
+    """For copies, which no vote uncovers: of a hidden answer only its words."""
+    if connection.execute(f"SELECT 1 FROM message WHERE id = ? AND {NOT_HIDDEN}", (message.id,)).fetchone() is not None:
+        return message
+    hidden = masked(message, 0)
+    return replace(hidden, made_of={name: value for name, value in hidden.made_of.items() if name in _STAYS})
 
 
 def without_names(messages: Iterable[ChatMessage], places: Mapping[MessageId, int]) -> list[ChatMessage]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from localstory.chats import Chats
+from localstory.chats.organise import Organiser
+from localstory.chats.search import ChatSearch, Filters
 from localstory.chats.several import Contender, Several, only
 from localstory.chats.tree import ChatId, ChatMessage, MessageId
 from localstory.db import Database
@@ -367,3 +369,27 @@ async def test_a_server_that_cannot_free_its_memory_stops_nothing(table: Table) 
     await table.several.ask(chat_id, [contender(Stubborn(name="a")), contender(Stubborn(name="b"), stays=True), contender(FakeTextEngine(name="c"))])
     assert [one.state for one in table.answers(question, chat_id)] == ["finished"] * 3
     assert Stubborn.calls == 1  # not the one that others use
+
+
+async def test_neither_a_search_nor_a_copy_tells_whose_answer_a_hidden_one_is(table: Table) -> None:
+    chat_id, _question = await table.asked()
+    await table.several.ask(chat_id, [contender(table.engine("Gemma", "Grün.")), contender(table.engine("Qwen", [Down()]))], blind=True)
+    assert not table.several.hidden(chat_id)  # one answer alone hides nothing
+    await table.chats.reply(chat_id, FakeTextEngine("open", name="Gemma"))
+    asked = [contender(table.engine("Gemma 2", "Grün.")), contender(table.engine("Qwen", "Đỏ.")), contender(table.engine("Broken", [Down()]))]
+    vote_id = await table.several.ask(chat_id, asked, blind=True)
+    search = ChatSearch(table.database)
+    organiser = Organiser(table.database, table.hub, table.chats.stop, None)
+
+    def found() -> int:
+        return len(search.find("", Filters(model="gemma")).hits)
+
+    assert found() == 2
+    copy = await organiser.duplicate(chat_id)
+    answers = [message for message in table.chats.tree(copy).messages.values() if message.role == "assistant"]
+    assert sorted(one.model for one in answers if one.model) == ["Gemma", "Gemma", "Qwen"]
+    assert not tells(answers, "Gemma 2", "Broken", "hidden_")
+    assert {one.text for one in answers if not one.model} == {"Grün.", "Đỏ.", ""}
+    first = table.several.votes(chat_id)[0]
+    await table.several.give(vote_id, next(one for one in first.messages if table.chats.tree(chat_id).messages[one].text))
+    assert found() == 2 + 2 + 1  # the copies of the open ones, and the one that is known now
