@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,9 +16,11 @@ from localstory.chats import folding, organising, search_index, store, votes
 from localstory.chats.folding import Term
 from localstory.chats.store import FolderId
 from localstory.chats.tree import ChatId, Mark, MessageId, Tree
-from localstory.db import Database
+from localstory.db import Database, DatabaseDamaged
 from localstory.engines.base import Role
 from localstory.events import Changed
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.4
 """After which what was found so far is the answer (and there may be more)."""
@@ -85,6 +89,8 @@ class ChatSearch:
         self._newest = 0
         self._lock = threading.Lock()
         self._filling: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_made_anew = False
 
     def find(self, query: str, where: Filters | None = None, *, limit: int = 50, before: MessageId | None = None) -> Found:
         """Texts that have every word of the query (folding.terms): without case and marks, the last word as a beginning.
@@ -104,8 +110,23 @@ class ChatSearch:
             return self._newest != mine or time.monotonic() - begun > PATIENCE_S
 
         hits: list[Hit] = []
-        more = self._database.read(lambda connection: _find(connection, asked, where, limit, before, late, hits))
+        try:
+            more = self._database.read(lambda connection: _find(connection, asked, where, limit, before, late, hits))
+        except DatabaseDamaged as trouble:
+            if not self._begin_anew(trouble):
+                raise
+            more = True
         return Found(tuple(hits), more, time.monotonic() - begun)
+
+    def _begin_anew(self, trouble: DatabaseDamaged) -> bool:
+        """The index can't be read: it is made again while search goes on; False when it was, and that didn't help."""
+        if self._is_made_anew or not self._database.is_writing:
+            return False
+        self._is_made_anew = True
+        log.warning("the index of search is damaged and is made anew: %s", trouble)
+        self._database.submit(search_index.begin_anew)
+        self._wake()
+        return True
 
     def leaf_of(self, message: MessageId) -> MessageId | None:
         """The tip that shows this message: the chat's own when it is in the shown branch, else the end of the newest branch through it.
@@ -130,15 +151,24 @@ class ChatSearch:
         where it was. Returns when all is in."""
         some = 1
         while some and self._database.is_writing:
-            some = await self._database.write(search_index.drain)  # others write in between
+            some = await self._database.write(search_index.drain_portion)  # others write in between
+            if some < 0 and self._is_made_anew:
+                return  # it doesn't help; the next start tries again
+            self._is_made_anew |= some < 0
 
     def begin_filling(self) -> None:
         """`fill` behind everything else; again while it runs is fine. Belongs to the loop."""
         if self._filling is None or self._filling.done():
             try:
-                self._filling = asyncio.get_running_loop().create_task(self.fill())
+                self._loop = asyncio.get_running_loop()
+                self._filling = self._loop.create_task(self.fill())
             except RuntimeError:  # no loop on this thread: the next change begins it
                 self._filling = None
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # closed
+                self._loop.call_soon_threadsafe(self.begin_filling)
 
     def heard(self, event: object) -> None:
         """A listener of the hub: what an import or a purge left to do is begun. Belongs to the loop."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 
 from localstory.chats.folding import for_index
+
+log = logging.getLogger(__name__)
 
 PORTION = 500
 """Texts folded at once in the background: some tens of milliseconds."""
@@ -39,15 +42,43 @@ def drain(connection: sqlite3.Connection, most: int = PORTION) -> int:
 
 
 def drain_at_once(connection: sqlite3.Connection) -> None:
-    """Fold what this transaction wrote, when it is not much."""
+    """Fold what this transaction wrote, when it is not much. A damaged index keeps nobody from writing: it is made anew."""
     some = connection.execute("SELECT count(*) FROM (SELECT 1 FROM unfolded LIMIT ?)", (AT_ONCE + 1,)).fetchone()[0]
-    if 0 < some <= AT_ONCE:
-        drain(connection, AT_ONCE)
+    if not 0 < some <= AT_ONCE:
+        return
+    _drain_safely(connection, AT_ONCE)
 
 
-def rebuild(connection: sqlite3.Connection) -> None:
-    """Make the index of words anew from the folded texts: it is derived, and may be thrown away."""
-    connection.execute("INSERT INTO folded_words (folded_words) VALUES ('rebuild')")
+def drain_portion(connection: sqlite3.Connection) -> int:
+    """`drain` in the background: returns how many there were, 0 when all is in, -1 when a damaged index was thrown away."""
+    return _drain_safely(connection, PORTION)
+
+
+def _drain_safely(connection: sqlite3.Connection, most: int) -> int:
+    connection.execute("SAVEPOINT folding")
+    try:
+        some = drain(connection, most)
+    except sqlite3.DatabaseError as trouble:
+        if not is_damage(trouble):
+            raise
+        connection.execute("ROLLBACK TO folding")
+        log.warning("the index of search is damaged and is made anew: %s", trouble)
+        begin_anew(connection)
+        some = -1
+    connection.execute("RELEASE folding")
+    return some
+
+
+def is_damage(trouble: sqlite3.Error) -> bool:
+    """True for what SQLite says of a damaged table, or of an index of words that contradicts itself."""
+    return isinstance(trouble, sqlite3.IntegrityError) or "malformed" in str(trouble) or "fts5" in str(trouble)
+
+
+def begin_anew(connection: sqlite3.Connection) -> None:
+    """Throw away what is derived; all of it is folded again in portions. Search finds what is folded so far."""
+    connection.execute("INSERT INTO folded_words (folded_words) VALUES ('delete-all')")
+    connection.execute("DELETE FROM folded")
+    connection.execute("INSERT OR IGNORE INTO unfolded (id) SELECT id FROM message WHERE state <> 'streaming' UNION ALL SELECT -id FROM chat")
 
 
 def is_whole(connection: sqlite3.Connection) -> bool:

@@ -225,7 +225,8 @@ async def test_the_index_can_be_made_anew(home: Home) -> None:
     await home.database.write(lambda connection: connection.execute("INSERT INTO folded_words (folded_words, rowid, text) VALUES ('delete', 1, 'con duong')"))
     assert home.search.find("duong ", Filters(role="user")).hits == ()
     assert not await home.database.write(search_index.is_whole)
-    await home.database.write(search_index.rebuild)
+    await home.database.write(search_index.begin_anew)
+    await home.search.fill()
     assert await home.database.write(search_index.is_whole)
     assert [hit.message_id for hit in home.search.find("duong ", Filters(role="user")).hits] == [1]
 
@@ -256,3 +257,34 @@ async def test_a_message_of_half_a_million_letters(home: Home) -> None:
     begun = time.monotonic()
     found = home.search.find("kim ").hits
     assert [hit.role for hit in found] == ["user"] and time.monotonic() - begun < 3
+
+
+async def harm(home: Home, sql: str) -> None:
+    await home.database.write(lambda connection: connection.execute(sql).rowcount)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE folded_words_data SET block = x'ffffffffffffffff' WHERE id > 10",
+        "UPDATE folded_words_data SET block = zeroblob(20)",
+        "DELETE FROM folded_words_data WHERE id > 1",
+        "DELETE FROM folded_words_idx",
+        "DELETE FROM folded",
+    ],
+)
+async def test_a_damaged_index_is_made_anew_and_nobody_is_kept_from_writing(home: Home, sql: str) -> None:
+    for number in range(80):
+        await home.chats.say(None, f"đường số {number} qua khu rừng")
+    assert len(home.found("duong")) == 70  # twenty chats and fifty messages
+    home.search.begin_filling()
+    await harm(home, sql)
+    await home.chats.say(None, "đường cuối cùng")  # is kept, whatever the index says
+    assert any(chat.title == "đường cuối cùng" for chat in home.chats.all())
+    home.search.find("duong")  # meets it, when nothing has yet
+    for _turn in range(200):
+        await asyncio.sleep(0.005)
+        await home.search.fill()
+        if home.found("cuoi cung"):
+            break
+    assert home.found("cuoi cung") == ["title: đường cuối cùng", "đường cuối cùng"]
