@@ -202,7 +202,7 @@ def main() -> int:
         picture.save(str(folder / f"leak-{number}.png"))
     print("BEGIN", flush=True)
     open(folder / "phase-two", "w").close()  # strace shows where the texts begin
-    print(json.dumps(stock(application, texts) if "--stock" in sys.argv else window(application, texts, folder)), flush=True)
+    print(json.dumps(stock(application, texts[::3]) if "--stock" in sys.argv else window(application, texts, folder)), flush=True)
     os._exit(0)
 
 

@@ -73,6 +73,7 @@ def test_no_stream_freezes_the_window_or_eats_the_memory_or_changes_on_its_way(o
     slow, page = {}, opened.chat
     for name, text in texts.items():
         page.new_chat()
+        opened.until(lambda: not page.is_storing)
         page.box.input.setPlainText(name)
         beat.begin()
         page.send()
@@ -80,7 +81,7 @@ def test_no_stream_freezes_the_window_or_eats_the_memory_or_changes_on_its_way(o
         assert page.chat_id is not None
         chat_id = ChatId(page.chat_id)
         opened.until(lambda chat_id=chat_id: not opened.app.chats.is_writing(chat_id), 30)  # type: ignore[misc]
-        opened.settle()
+        opened.qtbot.wait(60)
         view = page.view
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
         opened.qtbot.wait(10)

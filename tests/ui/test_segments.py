@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,3 +82,18 @@ def test_words_without_end_get_places_to_break() -> None:
     assert soften("short words") == "short words"
     assert max(map(len, soften("x" * 1000).split("\u200b"))) <= 120
     assert soften("x" * 1000).replace("\u200b", "") == "x" * 1000
+
+
+@pytest.mark.parametrize(("opener", "closer"), [("$$", "$$"), ("\\[", "\\]")])
+def test_a_formula_in_lines_of_its_own_is_not_torn(opener: str, closer: str) -> None:
+    formula = f"{opener}\n" + "".join(f"a_{{{number}}} + \\frac{{1}}{{{number}}} \\\\\n" for number in range(9)) + f"{closer}\n"
+    text = "".join(f"Words {number} before it.\n{formula}After.\n" for number in range(40))
+    found = segments(text)
+    assert len(found) > 3 and "".join(segment.text for segment in found) == text
+    assert all(segment.text.startswith(("Words", opener, "After")) and segment.text.count(opener) == segment.text.count(closer) for segment in found)
+    assert all(segment.text.count(opener) % 2 == 0 for segment in found if opener == closer)
+
+
+def test_a_formula_that_never_closes_is_cut_somewhere() -> None:
+    text = "$$\n" + "x + \n" * 3000
+    assert max(len(segment.text) for segment in segments(text)) <= CAP

@@ -77,13 +77,15 @@ def cut(segment: Segment, cap: int = CAP) -> tuple[Segment, Segment]:
     text = segment.text
     best: dict[str, tuple[int, str]] = {}
     fence, table, at = _open_fence(segment.carry), segment.carry if "|" in segment.carry and not segment.carry.lstrip().startswith(("`", "~")) else "", 0
-    previous = ""
+    previous, formula = "", ""
     lines = text[: cap + 1].splitlines(keepends=True)
     if len(text) > cap + 1 and lines and not lines[-1].endswith("\n"):
         lines.pop()  # its end is not in sight
     for number, line in enumerate(lines):
         if 0 < at <= cap:
-            if fence:
+            if formula:
+                pass  # a formula that stands in lines of its own is not torn
+            elif fence:
                 best["code"] = (at, _opener(fence))
             elif table and "|" in line:
                 best["row"] = (at, table)
@@ -99,13 +101,14 @@ def cut(segment: Segment, cap: int = CAP) -> tuple[Segment, Segment]:
         elif match and fence and match.group(1).startswith(_marks(fence)) and not match.group(2).strip():
             fence = ""
         if not fence:
+            formula = _formula_after(line.strip(), formula)
             following = lines[number + 1] if number + 1 < len(lines) else ""
             if not table and "|" in line and "-" in following and _TABLE_RULE.match(following.rstrip("\n")):
                 table = line + following
             elif table and "|" not in line:
                 table = ""
         previous, at = line, at + len(line)
-    if 0 < at <= cap and at < len(text):
+    if 0 < at <= cap and at < len(text) and not formula:
         best["code" if fence else "row" if table else "line"] = (at, _opener(fence) if fence else table)
     for kind, least in (("block", cap // 4), ("item", cap // 4), ("row", cap // 4), ("code", cap // 4), ("line", 1)):
         if kind in best and best[kind][0] >= least and (kind != "row" or best[kind][0] > len(best[kind][1])):
@@ -116,6 +119,15 @@ def cut(segment: Segment, cap: int = CAP) -> tuple[Segment, Segment]:
     if "\ud800" <= text[where - 1] <= "\udbff" or text[where : where + 1] in ("\u200d", "\ufe0f"):
         where -= 1
     return Segment(text[:where], segment.carry), Segment(text[where:], _opener(fence) if fence else "")
+
+
+def _formula_after(line: str, closer: str) -> str:
+    """What closes the formula that is open after this line; "" when none is. One never goes over an empty line."""
+    if closer:
+        return "" if closer in line or not line else closer
+    opener = line[:2]
+    closer = {"$$": "$$", "\\[": "\\]"}.get(opener, "")
+    return closer if closer and closer not in line[2:] else ""
 
 
 def _marks(fence: str) -> str:
