@@ -282,3 +282,17 @@ def test_a_text_is_as_high_as_it_is_shown_also_when_it_was_measured_in_a_wider_p
     assert browser.document().textWidth() == 310
     place.show()
     assert browser.fit(310) == fitted
+
+
+def test_the_window_closed_in_the_middle_keeps_the_words(opened: Opened) -> None:
+    engines = several(opened, seconds=0.01)
+    for engine in engines.values():
+        engine._script = "chậm " * 400
+    opened.chat.box.input.setPlainText("Đi")
+    choose(opened, blind=True)
+    opened.until(lambda: "chậm" in "".join(texts(opened)))
+    opened.reopen()
+    assert "chậm" in texts(opened)[-1]
+    # One answer alone hides nothing: the round ended with it.
+    assert opened.chat.view.rows[-1].entry.shown.note.split(" · ")[0] in NAMES
+    assert opened.chat.box.models.isEnabled() and not opened.chat.box.is_busy and not opened.chat.several.strip.isVisible()

@@ -175,3 +175,9 @@ def test_memory_is_what_the_last_load_took() -> None:
 def test_a_line_without_votes_says_so() -> None:
     (line,) = rated([], [Seen(WHO[0])])
     assert isinstance(line, Rated) and line.score is None and not line.has_rank and line.games == 0
+
+
+def test_a_tie_is_one_game_half_won_by_each() -> None:
+    lines = rated([vote("same", 0, 1, number=number) for number in range(3)], [])
+    halves = scores({(WHO[0], WHO[1]): 1.5, (WHO[1], WHO[0]): 1.5})
+    assert {line.who: line.score for line in lines} == halves

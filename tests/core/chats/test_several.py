@@ -393,3 +393,33 @@ async def test_neither_a_search_nor_a_copy_tells_whose_answer_a_hidden_one_is(ta
     first = table.several.votes(chat_id)[0]
     await table.several.give(vote_id, next(one for one in first.messages if table.chats.tree(chat_id).messages[one].text))
     assert found() == 2 + 2 + 1  # the copies of the open ones, and the one that is known now
+
+
+async def test_what_is_on_the_disk_in_the_middle_of_a_blind_round_still_hides_its_names(tmp_path: Path, table: Table) -> None:
+    """The files as a kill -9 leaves them: nothing but what was written."""
+    chat_id, question = await table.asked()
+    slow = table.engine("Slow", "chậm " * 400, seconds=0.005)
+    asked = [contender(slow), contender(table.engine("Gemma", "chậm " * 400, seconds=0.005))]
+    round_ = asyncio.create_task(table.several.ask(chat_id, asked, blind=True))
+    await until(lambda: any(len(one.text) > 20 for one in table.answers(question, chat_id)))
+    left = tmp_path / "left"
+    left.mkdir()
+    for file in tmp_path.glob("*.db*"):
+        (left / file.name).write_bytes(file.read_bytes())
+    await table.chats.stop(chat_id)
+    await asyncio.wait([round_])
+    hub = Hub()
+    database = Database(left / table.database.path.name)
+    chats = Chats(database, hub)
+    await chats.open()
+    try:
+        tree = chats.tree(chat_id)
+        (answer,) = (tree.messages[one] for one in tree.children(question))
+        assert answer.state == "stopped" and answer.model == "" and answer.made_of["hidden"] == 1
+        several = Several(database, hub, chats, lambda _kept: only([], None))
+        (vote,) = several.votes(chat_id)
+        assert vote.hides
+        await several.show_names(vote.id)
+        assert chats.tree(chat_id).messages[answer.id].model in ("Slow", "Gemma")
+    finally:
+        await chats.close()
