@@ -93,10 +93,10 @@ class ChatWindow(BaseWindow):
 
     def rebuild(self) -> None:
         """Speak and look as the settings say from now on."""
-        chat_id = self.chat.chat_id or 0
         self._folds = (self.frame.is_folded(0), self.frame.is_folded(1))
         self.chat.left()
         run_at_most(1.0, lambda: self.chat.is_storing)
+        chat_id = self.chat.chat_id or 0  # a new chat is one now, if something was typed into it
         self._actions.clear()
         old_desk, old = self.desk, self._whole
         self.takeCentralWidget()

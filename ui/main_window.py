@@ -79,6 +79,10 @@ class MainWindow(BaseWindow):
         if layout.maximized:
             self.setWindowState(Qt.WindowState.WindowMaximized)
         bridge.settings_changed.connect(self._setting_changed)
+        self._rebuild_timer = QTimer(self)
+        self._rebuild_timer.setSingleShot(True)
+        self._rebuild_timer.setInterval(0)
+        self._rebuild_timer.timeout.connect(self.rebuild)
         self._built = False
         self._put_away: set[str] = set()
         self._trouble: list[BaseException | None] = []
@@ -98,7 +102,6 @@ class MainWindow(BaseWindow):
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(0)
         self.notices = Notices(self.desk, self._put_away)
-        rows.addWidget(self.notices)
         rows.addLayout(columns, 1)
         layout = self.memory.layout
         self.frame = FoldingFrame((layout.pane_width, layout.side_width), (layout.pane_folded, layout.side_folded))
@@ -106,7 +109,10 @@ class MainWindow(BaseWindow):
         self._numbers: dict[str, int] = {}
         self._buttons: dict[str, QToolButton] = {}
         columns.addWidget(self._make_rail())
-        columns.addWidget(self.frame, 1)
+        beside = QVBoxLayout()
+        beside.addWidget(self.notices)
+        beside.addWidget(self.frame, 1)
+        columns.addLayout(beside, 1)
         self.status = StatusBar(self.desk, self)
         rows.addWidget(self.status)
         self._whole = whole
@@ -342,7 +348,7 @@ class MainWindow(BaseWindow):
 
     def _setting_changed(self, name: str) -> None:
         if name in REBUILD:
-            QTimer.singleShot(0, self.rebuild)  # not inside the click of a widget that is about to go
+            self._rebuild_timer.start()  # not inside the click of a widget that is about to go
         elif name == "level":
             self.status.show_level()
 
@@ -351,12 +357,13 @@ class MainWindow(BaseWindow):
         language = words.language()
         words.use_language(self._app.settings.language)
         self._wear()
-        self._remember()
         focus = self.focusWidget()
         had_focus = focus.accessibleIdentifier() if focus is not None else ""
         said = self.status.said
         for page in self._pages.values():
             page.left()
+        self._wait_for_drafts()
+        self._remember()  # a new chat is one now, if something was typed into it
         self.status.end()
         self._actions.clear()
         old_desk, old = self.desk, self._whole
@@ -383,6 +390,10 @@ class MainWindow(BaseWindow):
             chat=self.chat.chat_id or 0,
         )  # fmt: skip
 
+    def _wait_for_drafts(self) -> None:
+        """What was typed is on the disk before it is read again, or before the window is gone."""
+        run_at_most(1.0, lambda: "chat" in self._pages and self.chat.is_storing)
+
     def chats_opened(self, trouble: BaseException | None) -> None:
         """The chats can be read now: show the last one. Or say why they can't."""
         if "chat" in self._pages:
@@ -404,7 +415,7 @@ class MainWindow(BaseWindow):
         self._write_timer.stop()
         for page in self._pages.values():
             page.left()
-        run_at_most(1.0, lambda: "chat" in self._pages and self.chat.is_storing)
+        self._wait_for_drafts()
         self._remember()
         self.memory.write()
         event.accept()

@@ -15,7 +15,7 @@ from localstory.engines.base import PromptTooLong
 from localstory.engines.text.fake import FakeTextEngine
 from localstory.settings import Settings, read_settings
 from tests.ui.conftest import Opened
-from ui import theme
+from ui import looks, theme
 
 ROOMS = ("home", "chat", "story", "models", "machine", "settings")
 
@@ -190,6 +190,17 @@ def test_language_and_look_change_at_once_and_are_kept(opened: Opened) -> None:
     assert opened.reopen().room == "settings"
     assert words.language() == "vi"
     assert theme.look() is theme.DARK
+
+
+def test_words_typed_in_this_moment_survive_a_change_of_look(opened: Opened) -> None:
+    window = opened.open()
+    window.go("chat")
+    for words_typed in ("nửa câu 🦊", "nửa câu 🦊 nữa"):
+        opened.chat.box.input.setPlainText(words_typed)
+        for theme_name in ("dark", "contrast", "light"):
+            window.desk.change_setting("theme", theme_name)
+        opened.settle()
+        assert opened.chat.box.input.toPlainText() == words_typed
 
 
 def test_changing_the_language_while_a_reply_streams_loses_nothing(opened: Opened) -> None:
@@ -424,3 +435,37 @@ def test_jobs_show_what_runs_and_stop_it(opened: Opened) -> None:
     window.status.jobs_list.hide()
     assert window.status.jobs.text() == "No jobs"
     assert not opened.app.chats.is_writing(opened.app.chats.all()[0].id)
+
+
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK, theme.CONTRAST], ids=lambda look: look.name)
+def test_verdicts_bubbles_notices_and_bars_can_be_read(opened: Opened, look: theme.Look) -> None:
+    opened.open(Settings(theme=look.name))
+    least = 7.0 if look.name == "contrast" else 4.5
+    colours = looks.badge_colours()
+    pairs = [(ink, ground) for ink, ground in (colours.good, colours.fair, colours.poor, colours.no, colours.unknown)]
+    pairs += [(look.text, looks.bubble()[0]), (look.page, look.text), (look.text, look.raised), (look.warn, look.page)]
+    for ink, ground in pairs:
+        assert theme.contrast_ratio(ink, ground) >= least, f"{ink} on {ground}: {theme.contrast_ratio(ink, ground):.1f}"
+    # What is no text must stand out by 3 to 1 (WCAG 2.1, 1.4.11): the line around what has the keyboard, the parts of a bar.
+    for ground in (look.desk, look.page, look.raised):
+        assert theme.contrast_ratio(look.accent, ground) >= 3.0
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "contrast"])
+def test_the_place_of_the_keyboard_can_be_seen(opened: Opened, look: str) -> None:
+    """With and without the keyboard a control does not look the same."""
+    window = opened.open(Settings(theme=look))
+    with opened.qtbot.waitActive(window):
+        window.activateWindow()
+    window.go("settings")
+    opened.settle()
+    seen = 0
+    for widget in focusable(window):
+        if not isinstance(widget, (QPushButton, QToolButton, QComboBox)) or not widget.visibleRegion().boundingRect().contains(widget.rect().center()):
+            continue
+        window.status.jobs.setFocus() if widget is not window.status.jobs else window.status.level.setFocus()
+        without = widget.grab().toImage()
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        assert widget.grab().toImage() != without, widget.accessibleName()
+        seen += 1
+    assert seen > 8

@@ -68,6 +68,8 @@ class _WithNote(QStyledItemDelegate):
         elif note:
             metrics = QFontMetrics(option.font)
             left = option.rect.width() - min(metrics.horizontalAdvance(note), option.rect.width() // 2) - 48
+            if not index.flags() & Qt.ItemFlag.ItemIsEnabled:
+                option.font.setItalic(True)  # in high contrast there is no grey
             option.text = metrics.elidedText(option.text, Qt.TextElideMode.ElideRight, max(80, left))
 
 
