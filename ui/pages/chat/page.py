@@ -231,7 +231,7 @@ class ChatPage(Page):
         if speed:
             self.desk.speed.emit(state.speed_words(speed))
         self.chooser.show_for(chat)
-        self.several.show()
+        self.several.show(self._tree)
         if not self.box.is_busy:
             self.context.show_summarising(None)
         self.context.changed()

@@ -134,14 +134,14 @@ class SeveralPart(QObject):
         chat = self._chat
         return several_state.newest_vote(self._several.votes(chat.id), self._tree(), chat.tip_id) if chat is not None and self._chats.is_open else None
 
-    def show(self) -> None:
-        """The chat on the screen is another one, or changed."""
+    def show(self, tree: Tree | None = None) -> None:
+        """The chat on the screen is another one, or changed; `tree` is its own, if it was just read."""
         chat = self._chat
         at_work = self.at_work()
         vote = None
         if at_work is None and chat is not None and self._chats.is_open:
             votes = self._several.votes(chat.id)
-            vote = several_state.open_vote(votes, self._tree(), chat.tip_id) if any(one.is_open for one in votes) else None
+            vote = several_state.open_vote(votes, tree or self._tree(), chat.tip_id) if any(one.is_open for one in votes) else None
         self.strip.setVisible(at_work is not None or vote is not None)
         if at_work is not None:
             self.strip.words.setText(several_state.work_words(at_work))
@@ -154,7 +154,8 @@ class SeveralPart(QObject):
 
     def _heard(self, event: object) -> None:
         if isinstance(event, Changed) and event.what in ("votes", "chats"):
-            self.show()
+            if event.what == "votes":  # of a chat the page says it
+                self.show()
             if self.answers is not None:
                 self._show_answers()
             at_work = self.at_work()
