@@ -236,7 +236,8 @@ def _ways_to_read(database: Path, copy: Path | None, scratch: Path) -> Iterator[
             if size == 4096:
                 shutil.copy(database, scratch)
                 with open(scratch, "rb+") as patched:
-                    patched.write(page)
+                    # The header says how many pages there are (sqlite.org/fileformat2.html, offset 28).
+                    patched.write(page[:28] + (database.stat().st_size // size).to_bytes(4, "big") + page[32:])
                 yield scratch, True
     finally:
         fresh.unlink(missing_ok=True)

@@ -195,6 +195,15 @@ def test_a_file_that_is_gone_comes_back_from_the_newest_good_copy(kept: Path, wh
     assert (made.damaged / "a.db").read_bytes() == content
 
 
+@pytest.mark.parametrize("length", [100, PAGE])
+def test_the_beginning_of_the_file_is_gone_and_there_is_no_copy(kept: Path, whole: Path, length: int) -> None:
+    damage(kept, [(0, bytes(length))])
+    database = opened(kept)
+    database.close()
+    assert rows(kept) == rows(whole) and rows(kept, "chat") == rows(whole, "chat")
+    assert database.salvaged is not None and (database.salvaged.from_file, database.salvaged.lost) == (4_000, 0)
+
+
 def test_a_cut_file_gives_what_is_before_the_cut(kept: Path, whole: Path) -> None:
     size = kept.stat().st_size
     os.truncate(kept, size * 7 // 10 // PAGE * PAGE + 100)
