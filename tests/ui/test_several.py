@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -296,3 +297,35 @@ def test_the_window_closed_in_the_middle_keeps_the_words(opened: Opened) -> None
     # One answer alone hides nothing: the round ended with it.
     assert opened.chat.view.rows[-1].entry.shown.note.split(" · ")[0] in NAMES
     assert opened.chat.box.models.isEnabled() and not opened.chat.box.is_busy and not opened.chat.several.strip.isVisible()
+
+
+def test_a_round_by_keys_alone(opened: Opened) -> None:
+    engines = several(opened)
+    opened.chat.box.input.setFocus()
+    QTest.keyClicks(opened.chat.box.input, "Which one?")
+    QTest.keyClick(opened.window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    opened.settle()
+    dialog = opened.chat.several.dialog
+    assert dialog is not None and dialog.boxes[0].isChecked()
+    assert dialog.focusWidget() is dialog.boxes[0]
+    for _step in range(2):
+        QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+        QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Space)
+    QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Return)
+    shown = answers(opened)
+    assert all(engine.requests for engine in engines.values())
+    QTest.keyClick(shown.focusWidget(), Qt.Key.Key_Return)
+    opened.settle()
+    assert shown.isVisible() and shown.vote is not None and shown.vote.is_open  # Enter alone votes for nothing
+    seen = []
+    for _step in range(8):
+        QTest.keyClick(shown.focusWidget(), Qt.Key.Key_Tab)
+        seen.append(shown.focusWidget())
+    assert shown.cards[1].best in seen and seen.index(shown.cards[0].best) < seen.index(shown.cards[1].best)
+    shown.cards[1].best.setFocus()
+    QTest.keyClick(shown.cards[1].best, Qt.Key.Key_Space)
+    opened.settle()
+    assert shown.says.text() == "Your vote: Thỏ trắng 7B is best."
+    QTest.keyClick(shown.focusWidget(), Qt.Key.Key_Escape)
+    assert opened.chat.several.answers is None
+    assert texts(opened)[-1] == "Two."

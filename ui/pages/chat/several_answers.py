@@ -126,6 +126,7 @@ class AnswersDialog(QDialog):
         self.none = self._choice(buttons, _("None is good"), "none")
         self.names = self._choice(buttons, _("Show the names without a vote"), "names")
         self.close_button = buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        self.close_button.setAutoDefault(False)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
 

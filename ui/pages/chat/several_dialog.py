@@ -56,10 +56,12 @@ class SeveralDialog(QDialog):
         column.addWidget(self.blind)
         buttons = QDialogButtonBox()
         self.ask = button(_("Ask them"), "main")
-        self.ask.setDefault(True)
         self.ask.clicked.connect(self._ask)
         buttons.addButton(self.ask, QDialogButtonBox.ButtonRole.AcceptRole)
         self.cancel = buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        self.cancel.setAutoDefault(False)  # else Enter would be "Cancel"
+        self.ask.setAutoDefault(True)
+        self.ask.setDefault(True)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
         self._count()
