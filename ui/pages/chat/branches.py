@@ -93,7 +93,7 @@ class BranchesCard(QWidget):
     def show_chat(self, chat: ChatId | None, tree: Tree, shown: MessageId | None) -> None:
         """Show the branches of a chat (None: a new one)."""
         self._chat, self._tree = chat, tree
-        forked = len(tree.messages) > 1 and sum(1 for one in (None, *tree.messages) if len(tree.children(one)) > 1)
+        forked = any(len(tree.children(one)) > 1 for one in (None, *tree.messages))
         names = self._desk.app.organiser.branch_names(chat) if chat is not None and forked else []
         found = outline(tree, shown, names) if forked else []
         if found == self._branches:

@@ -48,7 +48,6 @@ class ListPane(QWidget):
         self.search.textChanged.connect(self.query_changed)
         self.search.installEventFilter(self)
         self.filter = tool("filter", _("Sort and filter"))
-        self.filter.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.new = tool("plus", _("New chat"))
         self.new.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         for widget in (self.search, self.filter, self.new):

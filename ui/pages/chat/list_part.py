@@ -91,6 +91,7 @@ class ListPart(QObject):
         pane.model.renamed.connect(self._renamed)
         pane.model.dropped.connect(self._dropped)
         pane.new.clicked.connect(self._new)
+        pane.filter.clicked.connect(self._open_filter)
         pane.left_search.connect(self.rows.setFocus)
         pane.bar.move_to.clicked.connect(acts.move)
         pane.bar.tag.clicked.connect(acts.tags)
@@ -305,9 +306,6 @@ class ListPart(QObject):
         menu.addAction(_("New folder")).triggered.connect(lambda _checked=False: self.acts.new_folder())
         menu.aboutToShow.connect(self._name_here)
         self._replace_menu(self.pane.new, menu)
-        menu = QMenu(self.pane.filter)
-        menu.aboutToShow.connect(partial(self._fill_filter, menu))
-        self._replace_menu(self.pane.filter, menu)
 
     @staticmethod
     def _replace_menu(button: Any, menu: QMenu) -> None:
@@ -325,9 +323,14 @@ class ListPart(QObject):
     def _new_here(self) -> None:
         self.new_wanted.emit(self._folder_here(), False)
 
+    def _open_filter(self) -> None:
+        menu = QMenu(self.pane.filter)
+        menu.aboutToHide.connect(menu.deleteLater)
+        self._fill_filter(menu)
+        menu.popup(self.pane.filter.mapToGlobal(self.pane.filter.rect().bottomLeft()))
+
     def _fill_filter(self, menu: QMenu) -> None:
         """The menu of order and filters, as they are now."""
-        menu.clear()
         names: dict[SortBy, str] = {
             "used": _("Last used"), "created": _("Created"), "title": _("Title"), "length": _("Length"), "hand": _("By hand"),
         }  # fmt: skip
