@@ -118,6 +118,22 @@ def test_undo_last_undoes_in_turn_also_what_is_gone_and_nothing_twice(toasts: To
     assert not toasts.undo_last() and len(undone) == 2
 
 
+def test_what_is_undone_while_its_notice_waits_is_not_offered_again(toasts: Toasts) -> None:
+    undone: list[int] = []
+    for number in range(AT_ONCE + 2):
+        toasts.say_undo(f"Chat {number} was deleted", "Undo", lambda number=number: undone.append(number))  # type: ignore[misc]
+    assert toasts.undo_last()
+    assert undone == [AT_ONCE + 1]
+    seen = set()
+    for _turn in range(3 * TICKS):
+        seen |= set(toasts.said())
+        toasts._tick()
+    assert f"Chat {AT_ONCE} was deleted" in seen and f"Chat {AT_ONCE + 1} was deleted" not in seen
+    while toasts.undo_last():
+        pass
+    assert sorted(undone) == list(range(AT_ONCE + 2))
+
+
 def test_a_press_twice_undoes_once(toasts: Toasts) -> None:
     undone: list[int] = []
     toasts.say_undo("Deleted", "Undo", lambda: undone.append(1))

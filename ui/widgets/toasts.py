@@ -171,6 +171,7 @@ class Toasts(QObject):
         if not self._undo:
             return False
         undo = self._undo[-1]
+        self._waiting = [one for one in self._waiting if one[0] != undo.words]
         for notice in self.shown:
             if notice.words == undo.words and notice.act is not None:
                 self._take_away(notice)
