@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from localstory.words import _, english_of
 from ui.actions import Actions, part_title
 from ui.widgets.palette import Choice
+from ui.widgets.palette_score import fold
 
 if TYPE_CHECKING:
     from localstory.app import App
@@ -67,7 +68,8 @@ def chat_choices(chats: Iterable[Chat], folders: Iterable[Folder], go: Callable[
         note = where or chat_word
         if chat.archived_at is not None:
             note = f"{archived_word} · {where}" if where else archived_word
-        made.append(Choice(chat.title or new, note, partial(go, chat.id), also=where))
+        title = chat.title or new
+        made.append(Choice(title, note, partial(go, chat.id), also=where, folded=fold(f"{title} {where}")))
     return made
 
 

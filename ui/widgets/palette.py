@@ -38,6 +38,8 @@ class Choice:
     """Why it can't be done now: grey, with the reason."""
     recent: int = 0
     """Of what was used lately the first is 1; 0: not lately."""
+    folded: str = ""
+    """What is looked through, folded; thousands of lines bring it along from another thread."""
 
 
 class _WithNote(QStyledItemDelegate):
@@ -121,7 +123,7 @@ class Palette(QDialog):
     def set_choices(self, choices: Sequence[Choice]) -> None:
         """Show these instead; what is typed stays."""
         self._choices = list(choices)
-        self._folded = [fold(f"{each.text} {each.also} {each.group}" if each.also or each.group else each.text) for each in self._choices]
+        self._folded = [each.folded or fold(f"{each.text} {each.also} {each.group}" if each.also or each.group else each.text) for each in self._choices]
         self._bonus = {at: _RECENT_BONUS - each.recent for at, each in enumerate(self._choices) if each.recent}
         self._filter(self.line.text())
         if self._entered and not self.waits:
