@@ -36,8 +36,8 @@ def test_a_first_evening(qtbot: QtBot, home: Path, smollm2: Path) -> None:
         texts = [browser.toPlainText() for browser in opened.chat.view.browsers]
         assert texts[0] == "Tell me about foxes in two sentences."
         assert len(texts[1].split()) > 5
-        assert "loaded" in opened.window._model_label.text()
-        assert "a second" in opened.window._speed_label.text()
+        assert "loaded" in opened.window.status.model.text()
+        assert "a second" in opened.window.status.speed.text()
         opened.reopen()
         assert opened.window.room == "chat"
         assert [browser.toPlainText() for browser in opened.chat.view.browsers] == texts
