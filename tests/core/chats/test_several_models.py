@@ -34,7 +34,7 @@ def test_two_real_models_answer_and_only_one_child_is_alive_at_any_moment(home: 
         async def work() -> ChatId:
             await app.open_data()
             chat_id, _question = await app.chats.say(None, "Once upon a time there was a fox. 🐉")
-            await app.chats.change(chat_id, parameters={"max_tokens": 24, "temperature": 0.0})
+            await app.chats.change(chat_id, parameters={"max_tokens": 12, "temperature": 0.0})
             await app.chats.reply(chat_id, app.text_engine(starter))
             assert await asyncio.to_thread(engine_children) == 1
             over = asyncio.Event()

@@ -202,7 +202,8 @@ def columns_that_fit(width: int, count: int, least: int = 260) -> int:
 def leaderboard_rows(lines: Sequence[Rated]) -> list[tuple[str, ...]]:
     """One row for each model, as `HEADS`."""
     names = [line.who.model for line in lines]
-    rows, place = [], 0
+    rows: list[tuple[str, ...]] = []
+    place = 0
     for line in lines:
         place += line.has_rank
         rows.append(
