@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("not allowed to mount")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder that waits for no disk, where there is one: a kill asks nothing of the disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
 
 
 async def test_a_full_disk_loses_nothing_that_was_said_and_goes_on_with_room(small_disk: Path) -> None:
@@ -163,15 +172,15 @@ def test_a_disk_that_becomes_read_only_is_told_and_nothing_is_moved(small_disk: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("version", OLD)
-def test_a_migration_that_is_killed_at_any_statement_loses_nothing(tmp_path: Path, version: int) -> None:
+def test_a_migration_that_is_killed_at_any_statement_loses_nothing(in_memory: Path, version: int) -> None:
     """Killed before each statement (from the oldest form; every fourth from the others), then opened as usual."""
-    image = tmp_path / "old.db"
+    image = in_memory / "old.db"
     old_database(image, version)
     step, ended = 0, False
     while not ended:
         step += 1 if version == OLD[0] else 4
-        path = tmp_path / "a.db"
-        for file in [*tmp_path.glob("a.db*")]:
+        path = in_memory / "a.db"
+        for file in [*in_memory.glob("a.db*")]:
             file.unlink()
         shutil.copy(image, path)
         child = os.fork()
@@ -188,12 +197,12 @@ def test_a_migration_that_is_killed_at_any_statement_loses_nothing(tmp_path: Pat
             connection.execute("PRAGMA journal_mode = WAL")
             connection.set_trace_callback(look)
             try:
-                migrate.migrate(connection, tmp_path / "backups")
+                migrate.migrate(connection, in_memory / "backups")
             finally:
                 os._exit(0)
         _pid, status = os.waitpid(child, 0)
         ended = os.WIFEXITED(status)
-        database = Database(path, tmp_path / "backups", salvages=True)
+        database = Database(path, in_memory / "backups", salvages=True)
         database.open()
         assert database.salvaged is None
         assert [row[0] for row in database.read(lambda connection: connection.execute("SELECT text FROM message ORDER BY id").fetchall())] == WORDS * 3, (
