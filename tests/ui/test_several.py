@@ -318,7 +318,7 @@ def test_a_round_by_keys_alone(opened: Opened) -> None:
     opened.settle()
     assert shown.isVisible() and shown.vote is not None and shown.vote.is_open  # Enter alone votes for nothing
     seen = []
-    for _step in range(8):
+    for _step in range(14):
         QTest.keyClick(shown.focusWidget(), Qt.Key.Key_Tab)
         seen.append(shown.focusWidget())
     assert shown.cards[1].best in seen and seen.index(shown.cards[0].best) < seen.index(shown.cards[1].best)
