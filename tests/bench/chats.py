@@ -1,6 +1,6 @@
 """The numbers of chats: the core with 10,000 chats and 1,000,000 messages, then the window.
 
-usage: python3 packaging/dev.py bench chats [--only store|view] [what chats_store or chats_view take]
+usage: python3 packaging/dev.py bench chats [--only store|list|view|window] [what that part takes]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = {"store": "tests.bench.chats_store", "view": "tests.bench.chats_view"}
+PARTS = {"store": "tests.bench.chats_store", "list": "tests.bench.chats_list", "view": "tests.bench.chats_view", "window": "tests.bench.window"}
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QCheckBox, QDialog, QListWidget, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
+from localstory.chats.asking import DEFAULTS
 from localstory.chats.store import Chat
 from localstory.chats.tree import ChatId, ChatMessage
 from localstory.engines.text.fake import FakeTextEngine
@@ -535,7 +536,8 @@ def test_a_day(qtbot: QtBot, home: Path, tmp_path: Path, keys: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_day_with_the_starter(qtbot: QtBot, home: Path, tmp_path: Path, smollm2: Path) -> None:
+def test_a_day_with_the_starter(qtbot: QtBot, home: Path, tmp_path: Path, smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DEFAULTS, "max_tokens", 40)
     opened = Opened(qtbot, home)
     opened.engine = None  # the real one
     try:
