@@ -44,6 +44,7 @@ class Notices(Banners):
         super().__init__(_("{action}: {notice}"))
         self._desk = desk
         self._session = put_away
+        self._due: list[CannotContinue] = []
         self.pressed.connect(self._button)
         desk.bridge.heard.connect(self._heard)
 
@@ -63,7 +64,12 @@ class Notices(Banners):
 
     def _found(self, job: Job[list[CannotContinue]]) -> None:
         away = set(self._desk.remembered(PUT_AWAY, [""])) | self._session
-        self.show_banners([banner(one) for one in job.result or [] if key_of(one) not in away])
+        self._due = [one for one in job.result or [] if key_of(one) not in away]
+        self._show_first()
+
+    def _show_first(self) -> None:
+        """One at a time, the gravest first: two would fill a small window."""
+        self.show_banners([banner(one) for one in self._due[:1]])
 
     def _button(self, key: str, identity: str) -> None:
         if identity == "backups":
@@ -72,4 +78,5 @@ class Notices(Banners):
         self._session.add(key)
         if key.split(" ")[0] in LASTING:
             self._desk.remember(PUT_AWAY, [*self._desk.remembered(PUT_AWAY, [""]), key][-20:])
-        self.take_away(key)
+        self._due = [one for one in self._due if key_of(one) != key]
+        self._show_first()

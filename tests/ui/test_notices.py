@@ -67,6 +67,18 @@ def test_a_synced_home_is_told_and_put_away_for_good(synced: Opened) -> None:
     assert not again.notices.isVisible()
 
 
+def test_a_banner_is_whole_at_the_largest_text_in_the_smallest_window(synced: Opened) -> None:
+    window = synced.open(Settings(language="vi", text_size=160))
+    synced.until(lambda: window.notices.isVisible())
+    for room in ("home", "chat", "settings"):
+        window.go(room)
+        synced.settle()
+        assert (window.width(), window.height()) == (1024, 640)
+        for label in window.notices.findChildren(QLabel):
+            assert label.heightForWidth(label.width()) <= label.height() + 1, f"{room}: {label.text()}"
+        assert len(window.notices.shown) == 1
+
+
 def test_a_damaged_file_is_mended_at_the_start_and_told_with_the_way_to_the_copies(opened: Opened) -> None:
     opened.open()
     for number in range(12):

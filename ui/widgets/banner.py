@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ui.widgets.cards import button, label
 
@@ -34,6 +34,9 @@ class Banners(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self.shown: dict[str, QFrame] = {}
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.hide()
 
     def show_banners(self, banners: Sequence[BannerText]) -> None:
@@ -57,6 +60,9 @@ class Banners(QWidget):
     def _make(self, banner: BannerText) -> QFrame:
         frame = QFrame()
         frame.setObjectName("banner")
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        frame.setSizePolicy(policy)
         frame.setAccessibleName(f"{banner.title}. {banner.text}")
         row = QHBoxLayout(frame)
         row.setContentsMargins(16, 8, 16, 8)
