@@ -19,7 +19,7 @@ from localstory.cli.screen import Screen
 from localstory.errors import CannotContinue
 from localstory.words import _, mark
 
-COMMANDS = ("ui", "demo", "probe", "fit", "recommend", "ask", "story", "models", "engines", "serve", "bench", "doctor")
+COMMANDS = ("ui", "demo", "probe", "fit", "recommend", "ask", "story", "chats", "models", "engines", "serve", "bench", "doctor")
 
 
 class Interrupted(CannotContinue):
