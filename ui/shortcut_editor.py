@@ -114,7 +114,8 @@ class ShortcutEditor(QDialog):
                 self.tree.addTopLevelItem(parts[title])
             item = QTreeWidgetItem([entry.text, self._shortcuts_of(entry)])
             item.setData(0, _ID, entry.id)
-            item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{entry.text}: {entry.shortcut_words or _('no shortcut')}")
+            keys = entry.shortcut_words or _("no shortcut")
+            item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{entry.text}: {keys}")
             parts[title].addChild(item)
             first = first or item
             current = item if entry.id == chosen else current

@@ -59,6 +59,10 @@ NOT_LITERAL = {
     ("localstory/words.py", "value.message"),
     ("localstory/words.py", "text"),
     ("localstory/cli/__init__.py", "module.SUMMARY"),
+    ("localstory/cli/chats.py", "chats_search.HELP"),
+    ("ui/main_window.py", "room.title"),  # marked in ROOMS
+    ("ui/pages/chat/leaderboard.py", "head"),  # marked in several_state.HEADS
+    ("ui/pages/chat/several_state.py", "head"),
     ("localstory/cli/__init__.py", "message"),  # argparse's own, each marked in _ARGPARSE
     ("localstory/cli/ask.py", "words"),  # marked in engines/text/load_settings.py
     ("localstory/cli/bench.py", "note"),  # marked in engines/text/bench.py
@@ -77,7 +81,7 @@ NOT_LITERAL = {
     ("localstory/cli/story.py", "_STAGES[stage]"),
     ("localstory/hardware/machine.py", "gpu.why_not"),
     ("localstory/hardware/plain_words.py", "gpu.why_not"),
-    ("ui/main_window.py", "job.progress.stage"),
+    ("ui/job_rows.py", "job.progress.stage"),
     ("ui/pages/chat/choices.py", "reason"),  # marked in engines/text/dialects.py, ollama.py
     ("ui/pages/chat/context_dialog.py", "head"),
     ("ui/pages/chat/context_dialog.py", "title"),

@@ -33,7 +33,7 @@ def loading_texts(folder: Path, port: int) -> list[str]:
         "http://127.0.0.1:{port}/leak-{n}.png", "file://{folder}/leak-{n}.png", "{folder}/leak-{n}.png", "file://leak-host-{n}/share/x.png",
         "//leak-host-{n}/share/x.png", "\\\\leak-host-{n}\\share\\x.png", "leak-{n}.png", "qrc:/leak-{n}.png",
     )  # fmt: skip
-    found = []
+    found: list[str] = []
     for form in _FORMS:
         for address in addresses:
             where = address.format(port=port, folder=folder, n=len(found))

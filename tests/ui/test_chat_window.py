@@ -210,7 +210,8 @@ def test_search_finds_titles_without_their_marks(opened: Opened) -> None:
         opened.settle()
     opened.chat.list.pane.search.setText("duong")
     opened.until(lambda: opened.chat.list.pane.stack.currentWidget() is opened.chat.list.pane.hits)
-    assert [(line.head, line.text) for line in opened.chat.list.pane.hits.hits.lines][0] == ("Đường về nhà", "The title has these words")
+    first = opened.chat.list.pane.hits.hits.lines[0]
+    assert (first.head, first.text) == ("Đường về nhà", "The title has these words")
 
 
 def test_two_fast_enters_send_once(opened: Opened) -> None:
@@ -250,10 +251,15 @@ def test_a_link_is_opened_only_after_asking_and_only_on_the_web() -> None:
     assert host_of("https://аррle.com").startswith("xn--")
 
 
-def test_a_damaged_database_is_told_and_nothing_is_taken(opened: Opened) -> None:
+def test_a_damaged_database_is_put_aside_and_told(opened: Opened) -> None:
     opened.home.mkdir(parents=True)
     (opened.home / "localstory.db").write_bytes(b"no database at all" * 100)
     opened.open()
     opened.window.go("chat")
-    assert not opened.chat.box.isEnabled()
-    assert any("damaged" in label.text() for label in opened.chat.place.findChildren(QLabel))
+    opened.until(lambda: any("damaged" in label.text() for label in opened.window.findChildren(QLabel) if label.isVisible()))
+    assert opened.chat.box.isEnabled()
+    kept = [path for path in opened.home.glob("damaged-*/*") if path.read_bytes().startswith(b"no database at all")]
+    assert len(kept) == 1
+    ask(opened, "Still here?")
+    opened.settle()
+    assert "Still here?" in texts(opened)

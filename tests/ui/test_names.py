@@ -63,7 +63,7 @@ def troubles(root: QWidget, place: str) -> list[str]:
 
 def fill(opened: Opened, language: str) -> None:
     """Folders in folders, tags, a pinned, an archived and a deleted chat, branches, trouble."""
-    opened.engine = FakeTextEngine(["One.", "Two, `code`.\n\n```python\nprint(1)\n```\n", PromptTooLong(9132, 8192)] + ["More."] * 9)
+    opened.engine = FakeTextEngine(["One.", "Two, `code`.\n\n```python\nprint(1)\n```\n", PromptTooLong(9132, 8192), *["More."] * 9])
     opened.models = [MODEL, replace(MODEL, path=MODEL.path.with_name("two.gguf"), title="Two")]
     window = opened.open(Settings(level="developer", language=language), size=(1300, 900))
     window.go("chat")
