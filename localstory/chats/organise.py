@@ -257,7 +257,8 @@ class Organiser:
         changed = await self._do(
             lambda connection: organising.take_back(connection, what), folders=any(one.table == "folder" for one in what.changes), tell=False
         )
-        self._hub.publish(Changed("chats", tuple(changed), ORIGIN))
+        if changed:
+            self._hub.publish(Changed("chats", tuple(changed), ORIGIN))
 
     # -- trash ---------------------------------------------------------------------------------------------------------
 
@@ -296,7 +297,9 @@ class Organiser:
 
     async def duplicate_folder(self, folder: FolderId) -> FolderId:
         """A copy of a folder with what is in it, behind the original. Raises BadRequest when it is gone."""
-        return await self._do(lambda connection: copying.folder(connection, folder, self._now()), folders=True)
+        made = await self._do(lambda connection: copying.folder(connection, folder, self._now()), folders=True)
+        self._hub.publish(Changed("chats", (), ORIGIN))
+        return made
 
     async def edit(self, message: MessageId, text: str) -> MessageId:
         """The same message in other words: a version beside it, which becomes the tip. Raises BadRequest for words that are none."""
@@ -401,8 +404,9 @@ class Organiser:
         result = await self._database.write(work)
         if folders:
             self._hub.publish(Changed("folders", (), ORIGIN))
-        if tell:
-            self._hub.publish(Changed("chats", tuple(chats), ORIGIN))
+        changed = chats or (tuple(one.id for one in result.changes if one.table == "chat") if isinstance(result, Undo) else ())
+        if tell and (changed or not folders):
+            self._hub.publish(Changed("chats", tuple(dict.fromkeys(changed)), ORIGIN))
         return result
 
 

@@ -133,6 +133,16 @@ class ListPart(QObject):
         self._show()
         self.changed.emit()
 
+    def reload_folders(self) -> None:
+        """Read the folders again; the chats are as they were."""
+        if self._desk.app.chats.is_open:
+            try:
+                self._folders = self._desk.app.organiser.folders()
+            except CannotContinue as error:
+                self.troubled.emit(error)
+                return
+            self._show()
+
     def get(self, chat_id: int) -> Chat | None:
         """A chat as it was last read."""
         return self._chats.get(chat_id)
@@ -247,10 +257,11 @@ class ListPart(QObject):
         key = (kind, identity)
         if self.searching.is_on:
             self.pane.search.clear()
-        folder = self._chats[identity].folder_id if kind == "row" and identity in self._chats else None
-        while folder is not None:  # a chat in a closed folder must be seen to be renamed
-            self._look = replace(self._look, open_folders=self._look.open_folders | {folder})
-            folder = next((one.parent_id for one in self._folders if one.id == folder), None)
+        parents = {one.id: one.parent_id for one in self._folders}
+        inside = self._chats[identity].folder_id if kind == "row" and identity in self._chats else parents.get(FolderId(identity))
+        while inside is not None and inside not in self._look.open_folders:  # what lies in a closed folder must be seen to be renamed
+            self._look = replace(self._look, open_folders=self._look.open_folders | {inside})
+            inside = parents.get(inside)
         self._show()
         self.rows.rename(key)
 
@@ -262,7 +273,7 @@ class ListPart(QObject):
         parent = next((one.parent_id for one in self._desk.app.organiser.folders() if one.id == folder), None)
         if parent is not None:
             self._look = replace(self._look, open_folders=self._look.open_folders | {parent})
-        self.reload([0])
+        self.reload_folders()
 
     def rename_current(self) -> None:
         """Let the chat on the screen, or what is chosen, be renamed in the list."""

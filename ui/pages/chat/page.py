@@ -188,8 +188,10 @@ class ChatPage(Page):
             self.chooser.show()
         elif isinstance(event, Changed) and event.what == "summaries":
             self.context.changed()
-        elif isinstance(event, Changed) and event.what in ("chats", "folders"):
+        elif isinstance(event, Changed) and event.what == "chats":
             self._reload(event.ids)
+        elif isinstance(event, Changed) and event.what == "folders":
+            self.list.reload_folders()
 
     def _setting_changed(self, name: str) -> None:
         if name == "enter_sends":
