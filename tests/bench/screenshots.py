@@ -18,10 +18,11 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
-from localstory.app import open_app
+from localstory.app import App, open_app
 from localstory.chats import Chats
+from localstory.chats.organise import Organiser
 from localstory.chats.tree import ChatId
 from localstory.db import Database
 from localstory.engines.base import PromptTooLong
@@ -65,7 +66,8 @@ SECOND_ANSWER = (
 async def fill(root: Path) -> None:
     """A home with a few chats."""
     home = open_home(root)
-    chats = Chats(Database(home.database), Hub())
+    database, hub = Database(home.database), Hub()
+    chats = Chats(database, hub)
     await chats.open()
     for title in ("A packing list for the mountains", "Names for a small boat", "Thư gửi bà nội", "What the moon is made of", "Bánh xèo for eight people"):
         chat_id, _message = await chats.say(None, title)
@@ -76,10 +78,27 @@ async def fill(root: Path) -> None:
     await chats.regenerate(first, engine)
     await chats.say(chat_id, SECOND)
     await chats.reply(chat_id, engine)
+    await organise(chats, Organiser(database, hub, chats.stop), chat_id)
     chat_id, _message = await chats.say(None, "A very long letter that does not fit")
     with contextlib.suppress(CannotContinue):
         await chats.reply(chat_id, FakeTextEngine([PromptTooLong(9132, 8192)]))
     await chats.close()
+
+
+async def organise(chats: Chats, organiser: Organiser, story: ChatId) -> None:
+    """Folders, tags, a pinned chat, one in the trash, and branches of the story with names and marks."""
+    by_title = {chat.title: chat.id for chat in chats.all()}
+    night = await organiser.add_folder("Truyện đêm khuya")
+    await organiser.add_folder("Kitchen")
+    await organiser.add_folder("Foxes", night)
+    await organiser.move([story, by_title["Thư gửi bà nội"]], night)
+    await organiser.pin([by_title["Names for a small boat"]], True)
+    await organiser.tag([by_title["What the moon is made of"], story], "đêm")
+    path = chats.tree(story).path(next(chat.tip_id for chat in chats.all() if chat.id == story))
+    await organiser.name_branch(chats.tree(story).children(path[0].id)[0], "Bản đầu tiên")
+    await organiser.mark(path[-1].id, "good")
+    await organiser.edit(path[-1].id, SECOND_ANSWER.replace("a firefly blinked once", "two fireflies blinked, one after the other"))
+    await organiser.delete([by_title["A packing list for the mountains"]])
 
 
 def wait(application: QApplication, until: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -125,6 +144,7 @@ def main(out: Path) -> None:
                         continue
                     main_window.grab().save(str(out / f"{room}-{language}-{theme}-{width}.png"))
                     if room == "chat" and width >= 1200:
+                        parts_of_the_chat(application, app, chat, out, f"{language}-{theme}")
                         chat.account.open()
                         assert chat.account.dialog is not None
                         chat.account.dialog.tabs.setCurrentIndex(1)
@@ -132,6 +152,31 @@ def main(out: Path) -> None:
                         chat.account.dialog.reject()
             window.close()
             application.processEvents()
+
+
+def parts_of_the_chat(application: QApplication, app: App, chat: ChatPage, out: Path, name: str) -> None:
+    """The list with open folders, the search, the branches, two of them side by side, and the trash."""
+    window, part = chat.place.window(), chat.list
+    part._change(open_folders=frozenset(folder.id for folder in app.organiser.folders()))
+    wait(application, lambda: not app.runtime.jobs)
+    window.grab().save(str(out / f"list-{name}.png"))
+    part.pane.search.setText("fox hill" if name.startswith("en") else "doi")
+    wait(application, lambda: part.pane.stack.currentWidget() is part.pane.hits)
+    part.pane.hits.opened.emit(len(part.pane.hits.hits.lines) - 1)
+    wait(application, lambda: not app.runtime.jobs)
+    window.grab().save(str(out / f"search-{name}.png"))
+    part.pane.search.clear()
+    chat.panel.branches.compare_current()
+    wait(application, lambda: not app.runtime.jobs)
+    for title, open_it in (("compare", None), ("trash", part.acts.trash), ("tags", part.acts.tags)):
+        if open_it is not None:
+            open_it()
+        wait(application, lambda: not app.runtime.jobs)
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QDialog):
+            dialog.grab().save(str(out / f"{title}-{name}.png"))
+            dialog.reject()
+            wait(application, lambda: not app.runtime.jobs)
 
 
 def with_starter(file: Path, seed: int) -> None:
