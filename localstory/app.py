@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from localstory import models, words
 from localstory.chats import Chats
+from localstory.chats.exchange import Exchange
 from localstory.chats.organise import Organiser
 from localstory.chats.search import ChatSearch
 from localstory.chats.several import Several, only
@@ -76,6 +77,9 @@ class App:
         self.safety = Safety(self._database, self.hub, is_busy=lambda: bool(self.runtime.jobs), is_writing=self._is_any_written)
         """Copies of the chats by day, and what to warn of."""
         self.organiser.before_purge = self.safety.back_up_if_due
+        self.exchange = Exchange(self._database, self.hub)
+        """Chats out into a file, and back."""
+        self.exchange.before_import = self.safety.back_up_if_due
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
         """What loads and replies took on this machine."""
