@@ -47,7 +47,7 @@ class Opened:
         self._window = Window(application, app)
         self.window.resize(*size)
         self._window.show()
-        self.qtbot.waitUntil(lambda: app.chats.is_open or self.chat.box.isEnabled() is False, timeout=5000)
+        self.qtbot.waitUntil(lambda: app.chats.is_open or self.chat.box.isEnabled() is False, timeout=30_000)
         self.settle()
         return self.window
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
 
-from localstory.chats.organising import BranchName, Undo
+from localstory.chats.organising import BranchName
 from localstory.chats.outline import Branch, branches
 from localstory.chats.tree import ChatId, MessageId, Tree
 from localstory.runtime import Job
@@ -18,7 +18,7 @@ from localstory.words import _, ngettext
 from ui import errors
 from ui.desk import Desk
 from ui.pages.chat.compare import CompareDialog
-from ui.pages.chat.list_acts import undo_it
+from ui.pages.chat.doing import Doing
 from ui.widgets.cards import label
 from ui.widgets.tips import tip
 
@@ -60,6 +60,7 @@ class BranchesCard(QWidget):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
+        self._doing = Doing(self, desk)
         self._chat: ChatId | None = None
         self._tree = Tree(())
         self._branches: list[Branch] = []
@@ -140,7 +141,7 @@ class BranchesCard(QWidget):
     def _clicked(self, item: QListWidgetItem) -> None:
         branch = self._branches[self.list.row(item)]
         if not branch.is_shown:
-            self._do(partial(self._desk.app.chats.choose, branch.tip))
+            self._doing.do(partial(self._desk.app.chats.choose, branch.tip))
 
     def _menu(self, at: QPoint) -> None:
         item = self.list.itemAt(at)
@@ -154,8 +155,8 @@ class BranchesCard(QWidget):
         entries: list[tuple[str, Callable[[], object]]] = [
             (_("Show"), partial(self._clicked, item)),
             (_("Name…"), self.rename_current),
-            (_("Unpin") if branch.pinned else _("Pin"), partial(self._do, partial(organiser.pin_branch, branch.begins, not branch.pinned))),
-            (_("Make it the main branch"), partial(self._do, partial(self._promote, branch))),
+            (_("Unpin") if branch.pinned else _("Pin"), partial(self._doing.do, partial(organiser.pin_branch, branch.begins, not branch.pinned))),
+            (_("Make it the main branch"), partial(self._doing.do, partial(self._promote, branch))),
             (_("Compare with the shown one"), partial(self.compare, branch)),
             (_("Copy into a new chat"), partial(self._copy, branch)),
             (_("Delete this branch"), self.delete_current),
@@ -190,18 +191,20 @@ class BranchesCard(QWidget):
         branch = self._branches[self.list.row(item)]
         name = " ".join(item.text().split())
         self._branches = []  # the line is drawn anew
-        self._do(partial(self._desk.app.organiser.name_branch, branch.begins, "" if name == branch.first_words else name))
+        self._doing.do(partial(self._desk.app.organiser.name_branch, branch.begins, "" if name == branch.first_words else name))
 
     def delete_current(self) -> None:
         """Delete what only this branch has."""
         branch = self._current()
         if branch is not None:
             beginning = own_beginning(self._tree, branch.tip)
-            self._do(partial(self._desk.app.organiser.delete_message, beginning), _("Branch deleted: {words}").format(words=branch.name or branch.first_words))
+            self._doing.do(
+                partial(self._desk.app.organiser.delete_message, beginning), _("Branch deleted: {words}").format(words=branch.name or branch.first_words)
+            )
 
     def _prune(self, branch: Branch) -> None:
         if self._chat is not None:
-            self._do(partial(self._desk.app.organiser.prune, self._chat, branch.tip), _("All other branches are deleted"))
+            self._doing.do(partial(self._desk.app.organiser.prune, self._chat, branch.tip), _("All other branches are deleted"))
 
     def _copy(self, branch: Branch) -> None:
         chat = self._chat
@@ -227,17 +230,3 @@ class BranchesCard(QWidget):
         shown = next((one for one in self._branches if one.is_shown), None)
         if shown is not None and self._chat is not None:
             CompareDialog(self._desk, self._tree, shown.tip, branch.tip, self.window()).open()
-
-    def _do(self, work: Callable[[], Awaitable[Any]], said: str = "") -> None:
-        async def run(_job: Job[Any]) -> tuple[str, Any]:
-            return said, await work()
-
-        self._desk.bridge.start("", run, on_end=self._done)
-
-    def _done(self, job: Job[Any]) -> None:
-        if job.error is not None:
-            self._desk.say(errors.trouble(job.error).title)
-            return
-        said, result = job.result if job.result is not None else ("", None)
-        if isinstance(result, Undo) and not result.is_empty:
-            self._desk.say_undo(said, partial(undo_it, self._desk, result))

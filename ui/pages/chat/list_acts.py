@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
-from localstory.chats.organising import Undo
 from localstory.chats.sorting import sort_key
 from localstory.chats.store import Chat, FolderId
 from localstory.chats.tree import ChatId
@@ -19,6 +18,7 @@ from ui import errors, theme
 from ui.desk import Desk
 from ui.jump import folder_paths
 from ui.pages.chat import state
+from ui.pages.chat.doing import Doing
 from ui.pages.chat.list_dialogs import NoteDialog, TagDialog
 from ui.pages.chat.trash_dialog import TrashDialog
 from ui.widgets.palette import Choice, Palette
@@ -37,6 +37,7 @@ class ListActs(QObject):
     def __init__(self, parent: QObject, desk: Desk, over: QWidget, chosen: Callable[[], tuple[list[Chat], list[FolderId]]]) -> None:
         super().__init__(parent)
         self._desk = desk
+        self._doing = Doing(self, desk)
         self._over = over
         self._chosen = chosen
         self._organiser = desk.app.organiser
@@ -104,27 +105,6 @@ class ListActs(QObject):
 
     # -- doing ---------------------------------------------------------------------------------------------------------
 
-    def _do(self, work: Callable[[], Awaitable[Any]], said: str = "") -> None:
-        """Do it, then say so; what took something away is said with "Undo"."""
-
-        async def run(_job: Job[Any]) -> Any:
-            return said, await work()
-
-        self._desk.bridge.start("", run, on_end=self._done)
-
-    def _done(self, job: Job[Any]) -> None:
-        if job.error is not None:
-            self._desk.say(errors.trouble(job.error).title)
-            return
-        said, result = job.result if job.result is not None else ("", None)
-        if not said:
-            return
-        if isinstance(result, Undo):
-            if not result.is_empty:
-                self._desk.say_undo(said, partial(undo_it, self._desk, result))
-        else:
-            self._desk.say(said)
-
     def rename(self) -> None:
         """Let the chosen chat or folder be renamed where it stands."""
         chats, folders = self._chosen()
@@ -137,15 +117,15 @@ class ListActs(QObject):
         """New words for a chat or a folder."""
         if kind == "folder":
             if words:
-                self._do(lambda: self._organiser.rename_folder(FolderId(identity), words))
+                self._doing.do(lambda: self._organiser.rename_folder(FolderId(identity), words))
         else:
-            self._do(lambda: self._organiser.rename(ChatId(identity), words))
+            self._doing.do(lambda: self._organiser.rename(ChatId(identity), words))
 
     def pin(self) -> None:
         """Pin the chosen chats; all of them pinned already: unpin."""
         chats, _folders = self._chosen()
         pinned = not all(chat.pinned for chat in chats)
-        self._do(lambda: self._organiser.pin([chat.id for chat in chats], pinned))
+        self._doing.do(lambda: self._organiser.pin([chat.id for chat in chats], pinned))
 
     def archive(self) -> None:
         """Into the archive; all of them there already: back."""
@@ -156,7 +136,7 @@ class ListActs(QObject):
             said = _("Archived: {title}").format(title=state.title_of(chats[0])) if len(chats) == 1 else _archived(len(chats))
         else:
             said = _("Back in the list: {title}").format(title=state.title_of(chats[0])) if len(chats) == 1 else _unarchived(len(chats))
-        self._do(lambda: self._organiser.archive(ids, archived), said)
+        self._doing.do(lambda: self._organiser.archive(ids, archived), said)
 
     def delete(self) -> None:
         """What is chosen goes to the trash."""
@@ -168,31 +148,31 @@ class ListActs(QObject):
         if folders:
             names = {folder.id: folder.name for folder in self._organiser.folders()}
             for folder in folders:
-                self._do(partial(self._organiser.delete_folder, folder), _("Deleted with its chats: {title}").format(title=names.get(folder, "")))
+                self._doing.do(partial(self._organiser.delete_folder, folder), _("Deleted with its chats: {title}").format(title=names.get(folder, "")))
         if chats:
             ids = [chat.id for chat in chats]
             self.deleted.emit(ids)
             said = _("Deleted: {title}").format(title=state.title_of(chats[0])) if len(chats) == 1 else _deleted(len(chats))
-            self._do(lambda: self._organiser.delete(ids), said)
+            self._doing.do(lambda: self._organiser.delete(ids), said)
 
     def delete_all(self) -> None:
         """Every chat; folders stay."""
         chats = self._desk.app.chats.all()
         self.deleted.emit([chat.id for chat in chats])
-        self._do(self._organiser.delete_all, _deleted(len(chats)))
+        self._doing.do(self._organiser.delete_all, _deleted(len(chats)))
 
     def clear(self) -> None:
         """Every message of the chosen chat."""
         chats, _folders = self._chosen()
         if chats:
             chat = chats[0]
-            self._do(lambda: self._organiser.clear(chat.id), _("All messages are gone from: {title}").format(title=state.title_of(chat)))
+            self._doing.do(lambda: self._organiser.clear(chat.id), _("All messages are gone from: {title}").format(title=state.title_of(chat)))
 
     def duplicate(self) -> None:
         """A copy of the chosen chat or folder, behind it."""
         chats, folders = self._chosen()
         if folders and not chats:
-            self._do(lambda: self._organiser.duplicate_folder(folders[0]))
+            self._doing.do(lambda: self._organiser.duplicate_folder(folders[0]))
         elif chats:
             self._desk.bridge.start("", lambda _job: self._organiser.duplicate(chats[0].id), on_end=self._copied)
 
@@ -229,13 +209,13 @@ class ListActs(QObject):
     def move_to(self, chats: Sequence[Chat], folders: Sequence[FolderId], where: FolderId | None) -> None:
         """Into a folder, or out of all."""
         for folder in folders:
-            self._do(partial(self._organiser.move_folder, folder, where))
+            self._doing.do(partial(self._organiser.move_folder, folder, where))
         if chats:
             ids = [chat.id for chat in chats]
             names = {folder.id: folder.name for folder in self._organiser.folders()}
             place = names.get(where, "") if where is not None else _("No folder")
             said = _("Moved to {folder}: {title}").format(folder=place, title=state.title_of(chats[0])) if len(chats) == 1 else _moved(len(chats), place)
-            self._do(lambda: self._organiser.move(ids, where), said)
+            self._doing.do(lambda: self._organiser.move(ids, where), said)
 
     def _into_new(self, chats: Sequence[Chat], folders: Sequence[FolderId]) -> None:
         async def work(_job: Job[Any]) -> FolderId:
@@ -249,15 +229,15 @@ class ListActs(QObject):
 
     def move_at(self, chats: Sequence[ChatId], folder: FolderId | None, after: ChatId | None) -> None:
         """To a place in the order by hand."""
-        self._do(lambda: self._organiser.move(chats, folder, after))
+        self._doing.do(lambda: self._organiser.move(chats, folder, after))
 
     def move_folder_at(self, folder: FolderId, parent: FolderId | None, after: FolderId | None) -> None:
         """A folder behind another one."""
-        self._do(lambda: self._organiser.move_folder(folder, parent, after))
+        self._doing.do(lambda: self._organiser.move_folder(folder, parent, after))
 
     def move_folder_into(self, folder: FolderId, parent: FolderId | None) -> None:
         """A folder to the end of another one."""
-        self._do(lambda: self._organiser.move_folder(folder, parent))
+        self._doing.do(lambda: self._organiser.move_folder(folder, parent))
 
     # -- dialogs -----------------------------------------------------------------------------------------------------------
 
@@ -276,11 +256,6 @@ class ListActs(QObject):
     def trash(self) -> None:
         """What was deleted and can be brought back."""
         TrashDialog(self._desk, self._over.window()).open()
-
-
-def undo_it(desk: Desk, undo: Undo) -> None:
-    """Bring back what an act took."""
-    desk.bridge.start("", lambda _job: desk.app.organiser.undo(undo))
 
 
 def _deleted(count: int) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from localstory.chats.organising import Undo
 from localstory.chats.tree import ChatMessage, Mark, MessageId, Tree
 from localstory.engines.base import Role
 from localstory.runtime import Job
 from localstory.words import _
-from ui import errors
 from ui.desk import Desk
+from ui.pages.chat.doing import Doing
 from ui.pages.chat.edit_dialog import EditDialog
-from ui.pages.chat.list_acts import undo_it
 from ui.widgets.message_view import MessageView
 
 
@@ -34,6 +32,7 @@ class MessageActs(QObject):
     def __init__(self, parent: QObject, desk: Desk, view: MessageView, over: QWidget, tree: Callable[[], Tree]) -> None:
         super().__init__(parent)
         self._desk = desk
+        self._doing = Doing(self, desk)
         self._view = view
         self._over = over
         self._tree = tree
@@ -83,32 +82,16 @@ class MessageActs(QObject):
             self._edit(message)
         elif action in ("good", "bad") and message.role == "assistant":
             wanted: Mark = "" if message.mark == action else action  # type: ignore[assignment]
-            self._do(partial(organiser.mark, message.id, wanted))
+            self._doing.do(partial(organiser.mark, message.id, wanted))
         elif action == "go_on" and message.role == "assistant":
             self.go_on_wanted.emit(key)
         elif action == "branch":
-            self._do(partial(organiser.branch_from, message.id), _("What you write next begins a new branch. What followed is kept beside it."))
+            self._doing.do(partial(organiser.branch_from, message.id), _("What you write next begins a new branch. What followed is kept beside it."))
             self.input_wanted.emit()
         elif action in ("insert_user", "insert_reply"):
             self._insert(message, "user" if action == "insert_user" else "assistant")
         elif action == "delete":
-            self._do(partial(organiser.delete_message, message.id), _("Deleted, with what followed"))
-
-    def _do(self, work: Callable[[], Awaitable[Any]], said: str = "") -> None:
-        async def run(_job: Job[Any]) -> tuple[str, Any]:
-            return said, await work()
-
-        self._desk.bridge.start("", run, on_end=self._done)
-
-    def _done(self, job: Job[Any]) -> None:
-        if job.error is not None:
-            self._desk.say(errors.trouble(job.error).title)
-            return
-        said, result = job.result if job.result is not None else ("", None)
-        if isinstance(result, Undo) and not result.is_empty:
-            self._desk.say_undo(said, partial(undo_it, self._desk, result))
-        elif said and not isinstance(result, Undo):
-            self._desk.say(said)
+            self._doing.do(partial(organiser.delete_message, message.id), _("Deleted, with what followed"))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
