@@ -10,25 +10,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import shutil
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from localstory import __version__
-from localstory.chats import exchange_rows
+from localstory.chats import exchange_rows, organising, store, votes
 from localstory.chats.exchange_file import Archive, LeftOut, Record, open_archive, write_lines
 from localstory.chats.exchange_rows import Scope
 from localstory.chats.exchange_taking import Counted, Looking, Taking
-from localstory.chats.tree import ChatId
+from localstory.chats.exchange_text import ENDINGS, Form, as_markdown, as_text, as_tree, file_name
+from localstory.chats.tree import ChatId, MessageId, Tree
 from localstory.db import Database
-from localstory.errors import CannotContinue, FileTrouble, Size
+from localstory.errors import BadRequest, CannotContinue, FileTrouble, Size
 from localstory.events import Changed, Hub, Progress
-from localstory.system import sync_folder
+from localstory.system import sync_folder, write_whole
 from localstory.words import mark
 
 T = TypeVar("T")
@@ -150,13 +152,38 @@ class Exchange:
             part.replace(path)
             sync_folder(path.parent)
         except OSError as error:
-            raise FileTrouble(
-                title=mark("The chats could not be written there"), detail=mark("{path}: {reason}."), path=str(path), reason=error.strerror or str(error)
-            ) from error
+            raise _not_written(path, error) from error
         finally:
             with contextlib.suppress(OSError):
                 part.unlink()
         return counts
+
+    async def export_readable(self, path: Path, chats: Sequence[ChatId], form: Form, tip: MessageId | None = None, report: Report | None = None) -> list[Path]:
+        """Write chats to be read: one into the file `path`; several into the folder `path`, a file of its own for each, over none
+        that is there. Markdown and text hold the shown branch (of one chat: the one that ends at `tip`), "json" all of them. Who
+        wrote the answers of a blind vote that is open is not told. Returns the files. Raises FileTrouble, DatabaseTrouble.
+        """
+
+        def work(stop: threading.Event, tell: Report) -> list[Path]:
+            made: list[Path] = []
+            try:
+                if len(chats) != 1:
+                    path.mkdir(parents=True, exist_ok=True)
+                taken = {one.name for one in path.iterdir()} if len(chats) != 1 else set()
+                for number, chat in enumerate(chats):
+                    if stop.is_set():
+                        raise _Stopped
+                    tell(Progress(EXPORTING, number, len(chats)))
+                    title, text = self._database.read(lambda connection, chat=chat: _readable(connection, chat, form, tip))  # type: ignore[misc]
+                    file = path if len(chats) == 1 else path / file_name(title, ENDINGS[form], taken)
+                    taken.add(file.name)
+                    write_whole(file, text.encode("utf-8"))
+                    made.append(file)
+            except OSError as error:
+                raise _not_written(path, error) from error
+            return made
+
+        return await _in_thread(work, report)
 
     async def preview(self, path: Path, report: Report | None = None) -> Preview:
         """What `take` would do with a file; reads all of it. Raises NotAnExport, NewerExport, UnsafeFile, FileTrouble."""
@@ -225,6 +252,24 @@ class Exchange:
 def as_told(what: Exported | Preview | Imported) -> dict[str, Any]:
     """The same as plain values, for `--json`."""
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(what).items()}
+
+
+def _not_written(path: Path, error: OSError) -> FileTrouble:
+    reason = error.strerror or str(error)
+    return FileTrouble(title=mark("The chats could not be written there"), detail=mark("{path}: {reason}."), path=str(path), reason=reason)
+
+
+def _readable(connection: Any, chat: ChatId, form: Form, tip: MessageId | None) -> tuple[str, str]:
+    """(title, the whole text)"""
+    here = store.chat(connection, chat)
+    if here is None:
+        raise BadRequest(title=mark("This chat is gone"))
+    tree = Tree(votes.without_names(store.messages(connection, chat), votes.hidden(connection, chat)))
+    if form == "json":
+        told = as_tree(here, tree, organising.branch_names(connection, chat), organising.tags_of(connection, chat))
+        return here.title, json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    path = tree.path(tip if tip is not None else here.tip_id)
+    return here.title, (as_markdown if form == "markdown" else as_text)(here, path)
 
 
 class _Stopped(Exception):
