@@ -18,6 +18,7 @@ from localstory.chats.exchange import Exchange
 from localstory.chats.organise import Organiser
 from localstory.chats.search import ChatSearch
 from localstory.chats.several import Several, only
+from localstory.chats.titles import Titles
 from localstory.db import Database
 from localstory.db.safety import Safety
 from localstory.engines.base import TextEngine
@@ -80,6 +81,7 @@ class App:
         self.exchange = Exchange(self._database, self.hub)
         """Chats out into a file, and back."""
         self.exchange.before_import = self.safety.back_up_if_due
+        self.titles = Titles(self._database, self.hub, self.chats, lambda: self.settings.automatic_titles)
         self._text_engines: dict[Path, TextEngine] = {}
         self.records = Records(self._database, home.inbox)
         """What loads and replies took on this machine."""
@@ -335,6 +337,7 @@ class App:
         # Chats first: a reply that is being written keeps its words only while the database is open.
         self.runtime.run(self.search.end_filling())
         self.runtime.run(self.safety.end())
+        self.runtime.run(self.titles.make_way())
         self.runtime.run(self.chats.close())
         for engine in self._text_engines.values():
             self.runtime.run(engine.close())

@@ -28,6 +28,8 @@ class Settings:
     level: str = "user"
     offline: bool = False
     enter_sends: bool = True
+    automatic_titles: bool = True
+    """The model gives a new chat a title, behind its first reply."""
     model: str = ""
     """What chats open with: a path or name; empty means the best there is."""
     look_for_servers: bool = True

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 import weakref
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, 
 from localstory.context import Assembled, Counts, Fits, Item, Report, Shortened, SummaryDue
 from localstory.context.items import Outcome, WhenFull
 from localstory.db import Database
-from localstory.engines.base import Reply, TextEngine, TextPiece
+from localstory.engines.base import Reply, TextEngine, TextPiece, TextRequest
 from localstory.errors import BadRequest, CannotContinue, mark
 from localstory.events import Changed, Hub, Progress
 
@@ -94,6 +94,10 @@ class Chats:
         """(model, fingerprint) -> why; what failed once is not tried at every turn."""
         self.is_open = False
         """True between `open` and `close`; before, there is nothing to read."""
+        self.before_reply: Callable[[], Awaitable[None]] | None = None
+        """Done before a model is asked: what goes on behind the replies makes way."""
+        self.after_reply: Callable[[ChatId, TextEngine], None] | None = None
+        """Told of every whole reply that is not one of several in a row."""
 
     # -- quick reads ---------------------------------------------------------------------------------------------------
 
@@ -123,9 +127,19 @@ class Chats:
             return message
         return ChatMessage(**{**{name: getattr(message, name) for name in ChatMessage.__slots__}, "text": text})
 
+    @staticmethod
+    def is_temporary(chat_id: ChatId) -> bool:
+        """True for a chat that lives in memory alone."""
+        return chat_id < 0
+
     def is_writing(self, chat_id: ChatId) -> bool:
         """True while a reply is being written in this chat."""
         return chat_id in self._writing
+
+    @property
+    def is_any_writing(self) -> bool:
+        """True while a reply is being written in any chat."""
+        return bool(self._writing)
 
     # -- what changes --------------------------------------------------------------------------------------------------
 
@@ -249,6 +263,8 @@ class Chats:
             raise BadRequest(title=mark("A reply is already being written here"), hint=mark("Wait for it, or stop it first."))
         self._writing[chat.id] = task
         try:
+            if self.before_reply is not None:
+                await self.before_reply()
             await self._writers.make_way(engine)
             facts = engine.describe()
 
@@ -278,7 +294,15 @@ class Chats:
             if not is_held:
                 self._writing.pop(chat.id, None)
             self._hub.publish(Changed("chats", (chat.id,)))
+        if self.after_reply is not None and not is_held:
+            self.after_reply(chat.id, engine)
         return message_id
+
+    async def aside(self, chat: Chat, path: list[ChatMessage], engine: TextEngine, words: str) -> TextRequest:
+        """A question beside a chat: what a reply would be asked with, and `words` behind it. Nothing of it is kept. Raises as `reply`."""
+        items = items_for(chat, path, words)
+        assembled = await put_together(chat, items, engine, self._counts_of(engine), None, self.summaries(chat.id))
+        return request_for(chat, sendable(assembled), engine)
 
     async def context_report(self, chat_id: ChatId, engine: TextEngine, draft: str = "") -> Report:
         """What the next request of this chat holds, were `draft` sent now: every item's tokens, what would be cut and why.

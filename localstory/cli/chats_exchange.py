@@ -39,7 +39,7 @@ def run_export(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
     only. Works beside an open window; a file that is there is replaced when the new one is whole."""
     from localstory.chats.exchange_rows import Scope
 
-    form = options.format or _BY_ENDING.get(options.file.suffix.lower(), "zip")
+    form: Any = options.format or _BY_ENDING.get(options.file.suffix.lower(), "zip")
     filters = options.folder is not None or options.tag or options.archived is not None
     if not (options.all or options.chats or filters):
         raise BadRequest(title=mark("Say which chats: their numbers, a folder, a tag, or --all"))

@@ -90,5 +90,5 @@ async def test_a_blind_vote_stays_blind_in_what_is_read(home: Home, tmp_path: Pa
 
     await home.database.write(blind)
     for form in ("markdown", "text", "json"):
-        await home.exchange.export_readable(tmp_path / "x", [chat], form)  # type: ignore[arg-type]
+        await home.exchange.export_readable(tmp_path / "x", [chat], form)
         assert "Tôi" in (tmp_path / "x").read_text("utf-8") and "Bí mật" not in (tmp_path / "x").read_text("utf-8"), form

@@ -110,6 +110,11 @@ def rows(settings: Settings, query: str = "") -> list[Row]:
             _("Shift+Enter is always a new line, Ctrl+Enter always sends."),
             ((True, _("Sends the message")), (False, _("Begins a new line"))),
         ),
+        "automatic_titles": (
+            _("Titles by the model"),
+            _("After the first reply in a new chat the model gives it a title, while nobody waits for it. Your own titles stay."),
+            ((True, _("Yes")), (False, _("No"))),
+        ),
         "look_for_servers": (
             _("Look for servers on this computer"),
             _("Asks the usual ports of Ollama, LM Studio and others on this computer whether somebody is there. Nothing leaves it."),
