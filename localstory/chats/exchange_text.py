@@ -23,7 +23,7 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com",
 
 def as_markdown(chat: Chat, path: Sequence[ChatMessage]) -> str:
     """The messages of one branch, each under who said it, word by word as they are."""
-    parts = [f"# {_one_line(chat.title) or _('Untitled')}"]
+    parts = ["# " + (_one_line(chat.title) or _("Untitled"))]
     if chat.system_prompt.strip():
         parts.append("> **" + _("System prompt") + "**\n>\n" + "\n".join(f"> {line}".rstrip() for line in chat.system_prompt.strip().split("\n")))
     parts += [f"## {_who(message)}\n\n{message.text.strip()}" for message in path if message.text.strip()]
@@ -34,7 +34,7 @@ def as_text(chat: Chat, path: Sequence[ChatMessage]) -> str:
     """The same without any marks."""
     parts = [_one_line(chat.title) or _("Untitled")]
     if chat.system_prompt.strip():
-        parts.append(f"{_('System prompt')}:\n{chat.system_prompt.strip()}")
+        parts.append(_("System prompt") + ":\n" + chat.system_prompt.strip())
     parts += [f"{_who(message)}:\n{message.text.strip()}" for message in path if message.text.strip()]
     return "\n\n".join(parts) + "\n"
 

@@ -149,7 +149,8 @@ def run_list(options: argparse.Namespace, screen: Screen) -> dict[str, Any]:
         for chat, one in zip(shown, told, strict=True):
             place = " / ".join(one["folder"])
             about = "  ".join(part for part in (place, " ".join(f"#{tag}" for tag in one["tags"])) if part)
-            screen.say(f"{_day(chat.used_at)}  {chat.id:>6}  {chat.messages:>5}  {'★ ' if chat.pinned else ''}{chat.title or _('Untitled')}  {about}".rstrip())
+            title = chat.title or _("Untitled")
+            screen.say(f"{_day(chat.used_at)}  {chat.id:>6}  {chat.messages:>5}  {'★ ' if chat.pinned else ''}{title}  {about}".rstrip())
         screen.say(ngettext("{count} chat", "{count} chats", len(chats)).format(count=number(len(chats))))
     return {"chats": told, "count": len(chats)}
 
