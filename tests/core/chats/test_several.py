@@ -62,7 +62,8 @@ class Loading(FakeTextEngine):
 
     async def unload(self) -> None:
         await asyncio.sleep(0)
-        self.room.loaded.remove(self._name)
+        if self._name in self.room.loaded:  # as the built-in engine: what is not loaded may be unloaded
+            self.room.loaded.remove(self._name)
 
 
 class Down(CannotContinue):

@@ -130,7 +130,8 @@ async def test_sixteen_refused_draft_models_leave_no_memory_behind(chosen: Chose
             await chosen.draft(broken if number % 2 else gemma3).count_tokens("a")
         assert chosen.engine.process_id is not None
         sizes.append(psutil.Process(chosen.engine.process_id).memory_info().rss)
-    assert max(sizes[-4:]) < max(sizes[4:8]) + (16 << 20), [size >> 20 for size in sizes]
+    # The allocator keeps up to 43 MiB now and then (seen once); one that is kept would be 8 times its size by then.
+    assert max(sizes[-4:]) < max(sizes[4:8]) + (64 << 20), [size >> 20 for size in sizes]
 
 
 # -- in this process: what can't be made to fail from outside -----------------------------------------------------------
