@@ -19,7 +19,7 @@ from localstory.chats.service import Chats
 from localstory.chats.store import Chat
 from localstory.chats.tree import ChatId, ChatMessage, title_from
 from localstory.db import Database
-from localstory.engines.base import Reply, Sampling, TextEngine
+from localstory.engines.base import Reply, Sampling, TextEngine, Usage
 from localstory.errors import CannotContinue
 from localstory.events import Changed, Hub
 
@@ -33,8 +33,10 @@ _PATIENCE_S = 60.0
 _FIRST_MESSAGES = 12
 """In all branches: a chat with more is past its first reply, and is not read."""
 
-_WISH = "Give our conversation so far a title of three to six words, in the language we speak. Answer with the title alone, without quotes."
-_WISH_VI = "Hãy đặt cho cuộc trò chuyện này một tiêu đề từ ba đến sáu từ bằng tiếng Việt. Chỉ trả lời bằng tiêu đề, không có dấu ngoặc kép."
+_WISH = "Write a short title (three to six words) for this conversation, in the language it is written in."
+_WISH_VI = "Hãy viết một tiêu đề ngắn (ba đến sáu từ) bằng tiếng Việt cho cuộc trò chuyện này."
+_BEGINNING, _BEGINNING_VI = 'Title: "', 'Tiêu đề: "'
+"""What the answer begins with. SmolLM2 135M gave a title to 12 of 12 first replies with it, to 6 of 12 without, and in half the time."""
 _VIETNAMESE = re.compile(r"[ăđơưĂĐƠƯ\u1ea0-\u1ef9]")
 
 _LABEL = re.compile(
@@ -44,8 +46,8 @@ _MARKS = re.compile(r"^(?:[#>*+•–—-]+|\d{1,2}[.)])\s+")
 _AROUND = "\"'`*_~“”„‟‘’‚«»‹›「」『』《》[]<>|"
 _REFUSALS = (
     "i'm sorry", "i am sorry", "sorry", "i cannot", "i can't", "i can not", "as an ai", "i'm an ai", "i am an ai", "i'm unable", "i don't", "i do not",
-    "certainly", "of course", "sure", "here is", "here are", "xin lỗi", "tôi không thể", "tôi xin lỗi", "là một mô hình", "là một ai", "title of", "no title",
-    "untitled", "three to six words",
+    "certainly", "of course", "sure", "xin lỗi", "tôi không thể", "tôi xin lỗi", "là một mô hình", "là một ai", "title of", "no title",
+    "untitled", "three to six words", "here",
 )  # fmt: skip
 
 
@@ -63,10 +65,14 @@ def clean(text: str, said: str = "") -> str:
     for _again in range(3):
         line = _LABEL.sub("", _MARKS.sub("", " ".join(line.split()))).strip().strip(_AROUND).strip()
     line = line.replace("**", "").replace("__", "").rstrip(".,;:。、–—- ").strip(_AROUND).strip()
+    if len(line.split()) > _MOST_WORDS and len(line.split(": ")[0].split()) > 1:
+        line = line.split(": ")[0]
     if len(line.split()) > _MOST_WORDS or len(line) > LETTERS * 2 or sum(letter.isalnum() for letter in line) < 2:
         return ""
     folded = fold(line)
     plain = line.lower().replace("’", "'")
+    if "conversation" in plain or "cuộc trò chuyện" in plain:
+        return ""  # every chat is one
     if any(plain.startswith(refusal) for refusal in _REFUSALS) or folded in fold(_WISH) or folded in fold(_WISH_VI):
         return ""
     if folded.split() == fold(said).split() or "\ufffd" in line:
@@ -92,6 +98,8 @@ class Titles:
         self._is_on = is_on
         self._tried: set[ChatId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.last_usage: Usage | None = None
+        """Of the last title that was asked for."""
         chats.after_reply = self.reply_ended
         chats.before_reply = self.make_way
 
@@ -127,17 +135,20 @@ class Titles:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 # The chat as it was sent, with the wish behind it: the engine has read all but the wish.
-                request = await self._chats.aside(chat, path, engine, wish_for(path))
-                request = replace(request, max_tokens=_TOKENS, sampling=Sampling(temperature=0.0, repeat_penalty=1.05), thinking=False)
+                wish = wish_for(path)
+                beginning = (_BEGINNING_VI if wish == _WISH_VI else _BEGINNING) if not chat.engine else ""
+                request = await self._chats.aside(chat, path, engine, wish)
+                chosen = Sampling(temperature=0.0, repeat_penalty=1.05)
+                request = replace(request, max_tokens=_TOKENS, sampling=chosen, thinking=False, prefill=beginning, stop=("\n",) if beginning else ())
                 ended: Reply | None = None
                 async with contextlib.aclosing(engine.reply(request)) as events:
                     async for event in events:
                         if isinstance(event, Reply):
-                            ended = event
+                            ended, self.last_usage = event, event.usage
         except (CannotContinue, TimeoutError) as trouble:
             log.info("no title was written: %s", getattr(trouble, "code", "timeout"))
             return
-        if ended is None or (ended.stop_reason in ("length", "context") and "\n" not in ended.text.strip()):
+        if ended is None or (ended.stop_reason in ("length", "context") and "\n" not in ended.text.strip()):  # a story, not a title
             return
         title = clean(ended.text, next((message.text for message in path if message.role == "user"), ""))
         if not title:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localstory.app import open_app
 from localstory.chats import Chats
 from localstory.chats.organise import Organiser
 from localstory.chats.titles import _WISH, _WISH_VI, LETTERS, Titles, clean
@@ -21,6 +22,7 @@ from localstory.engines.base import TextRequest
 from localstory.engines.text.fake import FakeTextEngine, Script
 from localstory.errors import BadRequest, mark
 from localstory.events import Hub
+from localstory.models.library import starter_text_model
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,8 @@ from localstory.events import Hub
         ("Here is a title: Snow fox", "Snow fox"), ("Fox\u2028and crow", "Fox"), ("", ""), ("...", ""), ("🦊", ""), ("\x00\x07", ""),
         ("I'm sorry, but I can't", ""), ("Xin lỗi, tôi không thể", ""), ("As an AI model", ""), (_WISH, ""), (_WISH_VI, ""), ("the the the the the the", ""),
         ("The fox went out into the snow and then it met a crow who sang.", ""), ("kể chuyện con cáo", ""), ("Kể  chuyện CON CÁO!", "Kể chuyện CON CÁO!"),
-        ("x" * 400, ""), ("- Foxes - ", "Foxes"),
+        ('Title: "The Snow Fox"', "The Snow Fox"), ('Title: "Snow Fox', "Snow Fox"), ("Awesome Conversation", ""), ("Here's a possible title for you:", ""),
+        ("The Three Faces of a Fox: A Tale of Two Lives", "The Three Faces of a Fox"), ("x" * 400, ""), ("- Foxes - ", "Foxes"),
     ],
 )  # fmt: skip
 def test_what_counts_as_a_title(written: str, title: str) -> None:
@@ -99,6 +102,7 @@ async def test_the_first_reply_brings_a_title_and_later_ones_nothing(home: Home)
     # The chat's own prompt comes first, word by word, so that the engine need not read it again.
     assert engine.asked[1].messages[:2] == (*engine.asked[0].messages, engine.asked[1].messages[1])
     assert engine.asked[1].messages[1].text == "There was a fox." and engine.asked[1].messages[2].text == _WISH
+    assert engine.asked[1].prefill == 'Title: "' and engine.asked[1].max_tokens < 50
     await home.say(engine, "And then?", chat)
     await home.titles.settled()
     assert len(engine.asked) == 3 and home.title(chat)[0] == "A Fox in the Snow"
@@ -169,3 +173,26 @@ async def test_failures_and_nonsense_are_silent(home: Home) -> None:
         chat = await home.say(engine)
         await home.titles.settled()
         assert home.title(chat) == ("Tell me of a fox", "words"), second
+
+
+def test_a_real_model_gives_a_title_and_has_not_lost_the_chat(tmp_path: Path) -> None:
+    starter = starter_text_model()
+    assert starter is not None
+    with open_app(tmp_path / "nhà") as app:
+
+        async def work() -> tuple[ChatId, int, int]:
+            await app.open_data()
+            chat, _message = await app.chats.say(None, "What is the capital of France?")
+            await app.chats.change(chat, parameters={"max_tokens": 24, "temperature": 0.0})
+            await app.chats.reply(chat, app.text_engine(starter))
+            await app.titles.settled()
+            read = app.titles.last_usage
+            await app.chats.say(chat, "And of Italy?")
+            reply = await app.chats.reply(chat, app.text_engine(starter))
+            assert read is not None
+            return chat, read.reused_tokens, app.chats.tree(chat).messages[reply].made_of["usage"]["reused_tokens"]
+
+        chat, title_reused, next_reused = app.runtime.run(work())
+        found = app.chats.get(chat)
+    assert found is not None and found.title_by == "model" and 2 <= len(found.title) <= LETTERS + 1
+    assert title_reused >= 40 and next_reused >= 50  # of the question with the template around it, and of the reply
