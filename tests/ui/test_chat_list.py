@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QPushButton
 
 from localstory.chats.organising import Folder
 from localstory.chats.store import Chat, FolderId
@@ -263,3 +263,90 @@ def test_an_index_of_nothing_has_nothing() -> None:
     model.set_keys([("row", 1), ("row", 2)])
     model.set_keys([])
     assert model.rowCount() == 0
+
+
+def test_a_chosen_folder_stays_chosen_while_chats_change(opened: Opened) -> None:
+    ids = filled(opened, "một", "hai")
+    made = opened.app.runtime.run(opened.app.organiser.add_folder("F"))
+    opened.settle()
+    part = opened.chat.list
+    opened.chat.open(ids[0])
+    opened.settle()
+    part.rows.setCurrentIndex(part.pane.model.index_of(("folder", made)))
+    opened.app.runtime.run(opened.app.chats.say(ids[1], "nữa"))
+    opened.settle()
+    part._show()  # as the clock does
+    assert part.rows.chosen() == [("folder", made)] and part.chosen() == ([], [made])
+    opened.chat.open(ids[1])
+    opened.settle()
+    assert part.rows.chosen() == [("row", ids[1])]
+
+
+def test_the_arrows_walk_through_the_list(opened: Opened) -> None:
+    ids = filled(opened, "một", "hai", "ba")
+    part = opened.chat.list
+    opened.window.activateWindow()
+    part.rows.setFocus()
+    part.rows.setCurrentIndex(part.pane.model.index_of(("row", ids[2])))
+    opened.settle()
+    for one in (ids[1], ids[0]):
+        QTest.keyClick(part.rows, Qt.Key.Key_Down)
+        opened.settle()
+        assert opened.chat.chat_id == one and part.rows.hasFocus()
+    QTest.keyClick(part.rows, Qt.Key.Key_Return)
+    assert opened.chat.box.input.hasFocus()
+
+
+def test_what_is_typed_as_a_name_is_not_lost_when_the_list_changes(opened: Opened) -> None:
+    ids = filled(opened, "một", "hai")
+    part = opened.chat.list
+    opened.window.activateWindow()
+    part.acts.renaming.emit("row", ids[0])
+    editor = QApplication.focusWidget()
+    assert isinstance(editor, QLineEdit)
+    editor.setText("nửa chừng")
+    opened.app.runtime.run(opened.app.chats.say(ids[1], "nữa"))
+    opened.settle()
+    part._show()
+    assert editor.text() == "nửa chừng"
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    opened.settle()
+    assert {one.title for one in opened.app.chats.all()} == {"nửa chừng", "hai"}
+
+
+def test_a_new_chat_in_a_folder_lies_there_also_when_its_draft_was_kept(opened: Opened) -> None:
+    filled(opened, "một")
+    made = opened.app.runtime.run(opened.app.organiser.add_folder("F"))
+    opened.chat._new_in(made, False)
+    opened.chat.box.input.setPlainText("hai")
+    opened.qtbot.wait(700)
+    opened.settle()
+    opened.chat.send()
+    opened.settle()
+    assert {one.title: one.folder_id for one in opened.app.chats.all()}["hai"] == made
+
+
+def test_unsent_words_come_back_with_their_chat(opened: Opened) -> None:
+    (one,) = filled(opened, "một")
+    opened.chat.open(one)
+    opened.settle()
+    opened.chat.box.input.setPlainText("chưa gửi")
+    opened.chat.delete_current()
+    opened.settle()
+    opened.window.toasts.press()
+    opened.settle()
+    opened.chat.open(one)
+    opened.settle()
+    assert opened.chat.box.input.toPlainText() == "chưa gửi"
+
+
+def test_dropped_right_below_itself_a_chat_stays(opened: Opened) -> None:
+    ids = filled(opened, "một", "hai", "ba")
+    part = opened.chat.list
+    opened.app.runtime.run(opened.app.organiser.move(ids, None))
+    part._change(sort="hand", reverse=True)
+    opened.settle()
+    below = part.rows.visualRect(part.pane.model.index_of(("row", ids[1])))
+    drop(part, [("row", ids[1])], QPointF(below.center().x(), below.bottom()))
+    opened.settle()
+    assert texts(part) == ["một", "hai", "ba"]

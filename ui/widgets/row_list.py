@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QAbstractListModel, QByteArray, QMimeData, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPalette, QPen, QPolygon
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from ui.widgets.proportion import in_proportion
 from ui.widgets.tips import tip
@@ -173,6 +173,8 @@ class RowView(QListView):
 
     opened = Signal(object)
     """A line was chosen alone, by click or keys."""
+    entered = Signal(object)
+    """A line was clicked, or Enter was pressed on it: the person is done with the list."""
     toggled = Signal(object, bool)
     """A folder is to be open, or not."""
     delete_wanted = Signal()
@@ -213,7 +215,7 @@ class RowView(QListView):
     def choose(self, key: Key | None) -> None:
         """Choose a line from outside; nothing is said of it. Several that are chosen by hand stay chosen."""
         index = self.rows.index_of(key) if key is not None else QModelIndex()
-        if len(self.chosen()) > 1 or (self.chosen() == [key] and key is not None):
+        if self.state() == QAbstractItemView.State.EditingState or len(self.chosen()) > 1 or (self.chosen() == [key] and key is not None):
             return
         self._quiet = True
         if index.isValid():
@@ -230,6 +232,15 @@ class RowView(QListView):
             self.scrollTo(index)
             self.edit(index)
 
+    def dataChanged(self, first: QModelIndex | QPersistentModelIndex, last: QModelIndex | QPersistentModelIndex, roles: Sequence[int] = ()) -> None:
+        # An editor would be filled anew, and what was typed would be gone.
+        if self.state() != QAbstractItemView.State.EditingState:
+            super().dataChanged(first, last, list(roles))
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        super().closeEditor(editor, hint)
+        self.viewport().update()
+
     def _chosen(self) -> None:
         if self._quiet:
             return
@@ -242,8 +253,8 @@ class RowView(QListView):
         super().mouseReleaseEvent(event)
         index = self.indexAt(event.position().toPoint())
         plain = event.button() == Qt.MouseButton.LeftButton and event.modifiers() == Qt.KeyboardModifier.NoModifier
-        if plain and index.isValid() and self.state() == QAbstractItemView.State.NoState:
-            self._toggle(index)
+        if plain and index.isValid() and self.state() == QAbstractItemView.State.NoState and not self._toggle(index):
+            self.entered.emit(self.rows.keys[index.row()])
 
     def _toggle(self, index: QModelIndex, wanted: bool | None = None) -> bool:
         key = self.rows.keys[index.row()]
@@ -261,6 +272,7 @@ class RowView(QListView):
         elif index.isValid() and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.state() != QAbstractItemView.State.EditingState:
             if not self._toggle(index):
                 self.opened.emit(self.rows.keys[index.row()])
+                self.entered.emit(self.rows.keys[index.row()])
         elif index.isValid() and key == Qt.Key.Key_Right and self._toggle(index, True):
             pass
         elif index.isValid() and key == Qt.Key.Key_Left:

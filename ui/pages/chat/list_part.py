@@ -49,6 +49,8 @@ class ListPart(QObject):
     """Made with the page: `pane` stands on the left. It reads the chats itself; the page asks `get` and hears `changed`."""
 
     opened = Signal(int)
+    entered = Signal()
+    """A chat was clicked, or Enter was pressed on it: the keyboard belongs to what is written."""
     hit_opened = Signal(object, str)
     """A search's Hit and what was looked for."""
     new_wanted = Signal(object, bool)
@@ -65,6 +67,8 @@ class ListPart(QObject):
         self._tags: dict[ChatId, tuple[str, ...]] = {}
         self._arranged = Arranged([], [], {})
         self._current: int | None = None
+        self._followed: int | None = None
+        """The chat on the screen when the list chose its line last."""
         self._naming: int | None = None
         """A folder that was just made and is to be named."""
         self._look = _remembered(desk)
@@ -84,6 +88,7 @@ class ListPart(QObject):
     def _connect(self) -> None:
         pane, acts = self.pane, self.acts
         pane.rows.opened.connect(self._open_line)
+        pane.rows.entered.connect(self._enter_line)
         pane.rows.toggled.connect(self._toggle)
         pane.rows.delete_wanted.connect(acts.delete)
         pane.rows.chosen_changed.connect(self._show_bar)
@@ -159,7 +164,15 @@ class ListPart(QObject):
         """This chat is on the screen now."""
         self._current = chat_id
         if self.pane.stack.currentWidget() is self.rows:
-            self.rows.choose(("row", chat_id) if chat_id is not None else None)
+            self._follow()
+
+    def _follow(self) -> None:
+        """The line of the chat on the screen is chosen, unless the person has chosen something else since that chat came."""
+        chosen = self.rows.chosen()
+        current = ("row", self._current) if self._current is not None else None
+        if self._current != self._followed or not chosen or chosen == [current]:
+            self._followed = self._current
+            self.rows.choose(current)
 
     # -- what stands in it -----------------------------------------------------------------------------------------------
 
@@ -178,7 +191,7 @@ class ListPart(QObject):
         self.pane.said.setVisible(bool(narrowed))
         if self._arranged.lines:
             self.pane.stack.setCurrentWidget(self.rows)
-            self.rows.choose(("row", self._current) if self._current is not None else None)
+            self._follow()
         else:
             self.pane.show_empty(_("No chat is so.") if narrowed else _("Your chats will stand here. Write a message to begin one."))
         self._show_bar()
@@ -240,6 +253,10 @@ class ListPart(QObject):
     def _open_line(self, key: Key) -> None:
         if key[0] == "row":
             self.opened.emit(key[1])
+
+    def _enter_line(self, key: Key) -> None:
+        if key[0] == "row":
+            self.entered.emit()
 
     def _toggle(self, key: Key, is_open: bool) -> None:
         folders = set(self._look.open_folders)
@@ -411,7 +428,7 @@ class ListPart(QObject):
                 if folder != into:
                     self.acts.move_folder_into(folder, into)
             return
-        parent, chat_above, folder_above = self._neighbours(target, where)
+        parent, chat_above, folder_above = self._neighbours(target, where, keys)
         if chats and self._look.sort == "hand":
             self.acts.move_at(chats, parent, chat_above)
         elif chats:
@@ -419,12 +436,14 @@ class ListPart(QObject):
         for folder in folders:
             self.acts.move_folder_at(folder, parent, folder_above)
 
-    def _neighbours(self, target: Key | None, where: str) -> tuple[FolderId | None, ChatId | None, FolderId | None]:
+    def _neighbours(self, target: Key | None, where: str, dragged: Sequence[Key]) -> tuple[FolderId | None, ChatId | None, FolderId | None]:
         """Of a place between two lines: the folder it is in, and the chat and the folder right above it on the same level."""
         keys = self.pane.model.keys
         at = self.pane.model.index_of(target).row() if target is not None else len(keys)
         if where == "after":
             at += 1
+        while at > 0 and keys[at - 1] in dragged:  # what is dragged is no neighbour of itself
+            at -= 1
         above = keys[at - 1] if at > 0 else None
         if above is None or above[0] == "section":
             return None, None, None

@@ -54,7 +54,7 @@ def arrange(
     sorted by time. `now` is the local time, aware."""
     shown = [chat for chat in chats if (chat.archived_at is not None) == look.archived and (not look.tag or look.tag in tags.get(chat.id, ()))]
     ordered = sort_chats(shown, look.sort, language)
-    if look.reverse:
+    if look.reverse and look.sort != "hand":  # an order by hand is as it was put
         ordered.reverse()
     sections: list[str] = []
     lines: list[Line] = []

@@ -22,8 +22,8 @@ from ui.widgets.message_view import MessageView
 class MessageActs(QObject):
     """Hears the view's actions `edit`, `good`, `bad`, `go_on`, `branch`, `insert_*`, `delete`; registers their keys."""
 
-    answer_wanted = Signal()
-    """A question was written anew: the model is to answer it."""
+    answer_wanted = Signal(int)
+    """In this chat a question was written anew: the model is to answer it."""
     go_on_wanted = Signal(int)
     input_wanted = Signal()
     """The person goes on writing: the keyboard belongs in the input."""
@@ -36,7 +36,7 @@ class MessageActs(QObject):
         self._view = view
         self._over = over
         self._tree = tree
-        self._editing: dict[int, str] = {}
+        self._editing: dict[tuple[int, str], str] = {}
         """Words of edits that were left without saving: they stand there again the next time."""
         view.acted.connect(self._acted)
         self._register()
@@ -98,22 +98,27 @@ class MessageActs(QObject):
     def _edit(self, message: ChatMessage) -> None:
         mine = message.role == "user"
         title = _("Edit your message") if mine else _("Edit the reply")
-        dialog = EditDialog(title, self._editing.get(message.id, message.text), self._over.window(), can_send=mine)
+        dialog = EditDialog(title, self._editing.get((message.id, ""), message.text), self._over.window(), can_send=mine)
         dialog.saved.connect(partial(self._save, message))
-        dialog.left.connect(partial(self._left, message.id, message.text))
+        dialog.left.connect(partial(self._left, (message.id, ""), message.text))
         dialog.open()
 
-    def _left(self, key: int, before: str, text: str) -> None:
+    def _left(self, key: tuple[int, str], before: str, text: str) -> None:
         if text != before:
             self._editing[key] = text
         else:
             self._editing.pop(key, None)
 
     def _save(self, message: ChatMessage, text: str, send: bool) -> None:
-        self._editing.pop(message.id, None)
+        self._editing.pop((message.id, ""), None)
         if text == message.text and not send:
             return
-        self._desk.bridge.start("", lambda _job: self._desk.app.organiser.edit(message.id, text), on_end=self._edited_to_send if send else self._edited)
+
+        async def work(_job: Job[Any]) -> int:
+            await self._desk.app.organiser.edit(message.id, text)
+            return message.chat_id
+
+        self._desk.bridge.start("", work, on_end=self._edited_to_send if send else self._edited)
 
     def _edited(self, job: Job[Any]) -> None:
         if job.error is not None:
@@ -122,14 +127,16 @@ class MessageActs(QObject):
     def _edited_to_send(self, job: Job[Any]) -> None:
         self._edited(job)
         if job.error is None and job.result is not None:
-            self.answer_wanted.emit()
+            self.answer_wanted.emit(job.result)
 
     def _insert(self, after: ChatMessage, role: Role) -> None:
         title = _("Insert a message of yours") if role == "user" else _("Insert a reply")
-        dialog = EditDialog(title, "", self._over.window(), can_send=False)
+        dialog = EditDialog(title, self._editing.get((after.id, role), ""), self._over.window(), can_send=False)
         dialog.saved.connect(partial(self._insert_it, after, role))
+        dialog.left.connect(partial(self._left, (after.id, role), ""))
         dialog.open()
 
     def _insert_it(self, after: ChatMessage, role: Role, text: str, _send: bool) -> None:
+        self._editing.pop((after.id, role), None)
         organiser = self._desk.app.organiser
         self._desk.bridge.start("", lambda _job: organiser.insert(after.chat_id, after.id, role, text), on_end=self._edited)

@@ -87,6 +87,7 @@ class ChatPage(Page):
     def _build(self) -> None:
         self.list = ListPart(self, self.desk)
         self.list.opened.connect(self._open_from_list)
+        self.list.entered.connect(self.focus_first)
         self.list.hit_opened.connect(self._open_hit)
         self.list.new_wanted.connect(self._new_in)
         self.list.changed.connect(self._list_read)
@@ -328,13 +329,13 @@ class ChatPage(Page):
         self._folder = folder
         self._switch(None)
 
-    def open(self, chat_id: int) -> None:
-        """Show a chat."""
+    def open(self, chat_id: int, *, focus: bool = True) -> None:
+        """Show a chat; with `focus` the keyboard goes to the input."""
         if self._chats.is_open and (self._chat is None or self._chat.id != chat_id):
-            self._switch(self._chats.get(ChatId(chat_id)))
+            self._switch(self._chats.get(ChatId(chat_id)), focus=focus)
 
     def _open_from_list(self, chat_id: int) -> None:
-        self.open(chat_id)
+        self.open(chat_id, focus=False)
 
     def _open_hit(self, hit: Hit, query: str) -> None:
         self.open(hit.chat_id)
@@ -357,9 +358,9 @@ class ChatPage(Page):
             self._reload((self._chat.id,) if self._chat is not None else ())
             self.view.show_hit(*job.result)
 
-    def _switch(self, chat: Chat | None) -> None:
+    def _switch(self, chat: Chat | None, *, focus: bool = True) -> None:
         if self._storing:
-            self._then.append(lambda: self._switch(chat))
+            self._then.append(lambda: self._switch(chat, focus=focus))
             return
         self._leave_draft()
         self.trouble.hide()
@@ -377,7 +378,7 @@ class ChatPage(Page):
         self._show_chat()
         self.context.forget()
         self.view.scroll_to_end()
-        if self.place.isVisible():
+        if focus and self.place.isVisible():
             self.focus_first()
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -402,7 +403,8 @@ class ChatPage(Page):
         text, chat_id = self.box.input.toPlainText(), self.chat_id
         if not self._chats.is_open or self._chats.read_only_because is not None or (self._chat.draft if self._chat else "") == text:
             return
-        self._store(lambda _job: self._chats.keep_draft(ChatId(chat_id) if chat_id is not None else None, text), self._draft_kept)
+        folder = self._folder
+        self._store(lambda _job: self._chats.keep_draft(ChatId(chat_id) if chat_id is not None else None, text, folder), self._draft_kept)
 
     def _draft_kept(self, job: Job[Any]) -> None:
         if job.error is not None:
@@ -495,13 +497,18 @@ class ChatPage(Page):
         elif self._chat is not None and not self._chats.is_writing(self._chat.id):
             self._answer(chosen, lambda engine, job: self._chats.regenerate(MessageId(key), engine, report=job.report))
 
-    def answer(self) -> None:
-        """Have the model answer at the chat's tip."""
-        chat, chosen = self._chat, self.chooser.chosen
+    def answer(self, chat_id: int) -> None:
+        """Have the model answer at a chat's tip; a reply that is being written there is stopped first."""
+        chosen = self.chooser.chosen
         if chosen is None:
             self.trouble.show(NoStarter())
-        elif chat is not None and not self._chats.is_writing(chat.id):
-            self._answer(chosen, lambda engine, job: self._chats.reply(chat.id, engine, report=job.report))
+            return
+
+        async def reply(engine: TextEngine, job: Job[Any]) -> Any:
+            await self._chats.stop(ChatId(chat_id))
+            return await self._chats.reply(ChatId(chat_id), engine, report=job.report)
+
+        self._answer(chosen, reply)
 
     def go_on(self, key: int) -> None:
         """A longer version of a reply, beside it."""
@@ -584,9 +591,12 @@ class ChatPage(Page):
 
     def _leave_deleted(self, ids: list[ChatId]) -> None:
         if self._chat is not None and self._chat.id in ids:
+            if not self._storing:
+                self._leave_draft()  # brought back, the chat has its unsent words
             self._draft_timer.stop()
             self._page_number += 1
             self._chat = None
+            self._folder = None
             self.box.input.setPlainText("")
             self._draft_timer.stop()
 
