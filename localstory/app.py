@@ -78,6 +78,7 @@ class App:
         self.safety = Safety(self._database, self.hub, is_busy=lambda: bool(self.runtime.jobs), is_writing=self._is_any_written)
         """Copies of the chats by day, and what to warn of."""
         self.organiser.before_purge = self.safety.back_up_if_due
+        self.chats.when_made = self.organiser.use_memory
         self.exchange = Exchange(self._database, self.hub)
         """Chats out into a file, and back."""
         self.exchange.before_import = self.safety.back_up_if_due

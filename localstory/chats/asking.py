@@ -74,7 +74,7 @@ def policy_of(chat: Chat, context_length: int | None = None) -> Policy:
 
 
 def request_for(chat: Chat, assembled: Assembled, engine: TextEngine | None = None) -> TextRequest:
-    """What the model is asked, with the chat's own way of choosing words. Pure.
+    """What the model is asked, with the chat's own way of choosing words. Nothing of a temporary chat (a negative id) may go to the disk. Pure.
 
     Of our own defaults a server gets only those that it understands: it is warned about what a person chose, not about these.
     """
@@ -84,7 +84,7 @@ def request_for(chat: Chat, assembled: Assembled, engine: TextEngine | None = No
         offered = can().samplers
         chosen = {name: value for name, value in chosen.items() if name not in _SAMPLERS or name in chat.parameters or name in offered}
     given = {name: chosen[name] for name in _SAMPLERS if name in chosen}
-    return TextRequest(messages=assembled.messages, max_tokens=chosen["max_tokens"], sampling=Sampling(**given, seed=chosen.get("seed")))
+    return TextRequest(messages=assembled.messages, max_tokens=chosen["max_tokens"], sampling=Sampling(**given, seed=chosen.get("seed")), private=chat.id < 0)
 
 
 _SAMPLERS = ("temperature", "top_p", "repeat_penalty")

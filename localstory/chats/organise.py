@@ -15,9 +15,11 @@ from typing import Literal, TypeVar
 from localstory.chats import copying, organising, store, trash
 from localstory.chats.organising import BranchName, Folder, Tag, Undo
 from localstory.chats.store import FolderId
+from localstory.chats.temporary import also_in_memory
 from localstory.chats.trash import TrashDays, Trashed
 from localstory.chats.tree import ChatId, ChatMessage, Mark, MessageId, Tree, title_from
 from localstory.db import Database
+from localstory.db.memory import MemoryDatabase
 from localstory.engines.base import Role
 from localstory.errors import BadRequest, mark
 from localstory.events import Changed, Hub
@@ -29,6 +31,10 @@ Place = Literal["end"]
 ORIGIN = "organiser"
 
 
+@also_in_memory(
+    "branch_names", "rename", "set_note", "delete", "clear", "delete_message", "prune", "duplicate", "duplicate_branch", "edit", "insert", "take_over",
+    "branch_from", "name_branch", "pin_branch", "mark", "pin", "archive", "tag", "untag",
+)  # fmt: skip
 class Organiser:
     """Folders, tags, places, names, marks and the trash. Plain methods are quick reads for any thread, async ones write.
 
@@ -45,6 +51,8 @@ class Organiser:
     ) -> None:
         self._database = database
         self._hub = hub
+        self.beside: Organiser | None = None
+        """The twin for temporary chats (`temporary.py`)."""
         self.before_purge: Callable[[], Awaitable[object]] | None = None
         """Done before a person removes something for good: a copy of the day."""
         self._stop = stop
@@ -252,8 +260,15 @@ class Organiser:
 
         return await self._do(work, (chat,))
 
+    def use_memory(self, database: MemoryDatabase) -> None:
+        """From now on negative ids are looked for there."""
+        self.beside = Organiser(database, self._hub, self._stop, None, self._clock)
+
     async def undo(self, what: Undo) -> None:
         """Bring back exactly what that act changed, where nobody has changed it since. Twice, or after the trash was emptied, is fine."""
+        if self.beside is not None and any(one.id < 0 for one in what.changes):
+            await self.beside.undo(what)
+            return
         changed = await self._do(
             lambda connection: organising.take_back(connection, what), folders=any(one.table == "folder" for one in what.changes), tell=False
         )

@@ -18,10 +18,12 @@ from localstory.chats.asking import items_for, policy_of, put_together, request_
 from localstory.chats.kept import made_of_reply, record
 from localstory.chats.store import Chat, FolderId, Summary, SummaryId
 from localstory.chats.summarising import NoSummary, Summarising, Writers, item_id, write
+from localstory.chats.temporary import WithTemporary, also_in_memory, is_temporary
 from localstory.chats.tree import ChatId, ChatMessage, MessageId, MessageState, Tree, title_from
 from localstory.context import Assembled, Counts, Fits, Item, Report, Shortened, SummaryDue
 from localstory.context.items import Outcome, WhenFull
 from localstory.db import Database
+from localstory.db.memory import MemoryDatabase
 from localstory.engines.base import Reply, TextEngine, TextPiece, TextRequest
 from localstory.errors import BadRequest, CannotContinue, mark
 from localstory.events import Changed, Hub, Progress
@@ -78,14 +80,23 @@ _MOST_PORTIONS = 64
 """Of a chat that was long before it began to be summarised."""
 
 
-class Chats:
-    """The chats of one home folder. Plain methods are quick reads for any thread; the async ones belong to the loop."""
+@also_in_memory(
+    "get", "tree", "say", "reply", "regenerate", "answer", "go_on", "context_report", "standing", "summaries", "change_summary", "delete_summary",
+    "undelete_summary", "choose", "show", "keep_draft", "change", "delete", "undelete",
+)  # fmt: skip
+class Chats(WithTemporary):
+    """The chats of one home folder. Plain methods are quick reads for any thread; the async ones belong to the loop.
+
+    Temporary chats have negative ids and live in memory alone (`temporary.py`).
+    """
 
     def __init__(self, database: Database, hub: Hub, now: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
         self._database = database
         database.before_commit = search_index.drain_at_once
         self._hub = hub
         self._now = now
+        self.beside: Chats | None = None
+        self.when_made: Callable[[MemoryDatabase], None] | None = None
         self._writing: dict[ChatId, asyncio.Task[Any]] = {}
         self._live: dict[MessageId, str] = {}
         self._counts: weakref.WeakKeyDictionary[TextEngine, Counts] = weakref.WeakKeyDictionary()
@@ -130,7 +141,7 @@ class Chats:
     @staticmethod
     def is_temporary(chat_id: ChatId) -> bool:
         """True for a chat that lives in memory alone."""
-        return chat_id < 0
+        return is_temporary(chat_id)
 
     def is_writing(self, chat_id: ChatId) -> bool:
         """True while a reply is being written in this chat."""
@@ -161,11 +172,27 @@ class Chats:
         """Why nothing can be changed here, or None."""
         return self._database.read_only_because
 
-    async def new(self, folder: FolderId | None = None) -> ChatId:
-        """An empty chat, in a folder or in none."""
+    async def new(self, folder: FolderId | None = None, *, temporary: bool = False) -> ChatId:
+        """An empty chat, in a folder or in none; `temporary`: one that is never on the disk and ends with the program."""
+        if temporary:
+            made: ChatId = await (await self._in_memory(self._twin)).new()
+            return made
         chat_id = await self._database.write(lambda connection: store.add_chat(connection, self._now(), folder=folder))
         self._hub.publish(Changed("chats", (chat_id,)))
         return chat_id
+
+    def _twin(self, database: MemoryDatabase) -> Chats:
+        twin = Chats(database, self._hub, self._now)
+        database.before_commit = None  # no index of search
+        # A person goes first, in whichever chat.
+        twin._writing, twin._writers, twin._counts, twin.is_open = self._writing, self._writers, self._counts, True
+
+        async def before_reply() -> None:
+            if self.before_reply is not None:
+                await self.before_reply()
+
+        twin.before_reply = before_reply
+        return twin
 
     async def say(self, chat_id: ChatId | None, text: str, folder: FolderId | None = None) -> tuple[ChatId, MessageId]:
         """Put the person's words at the end of a chat (None: a new one, in `folder`) and clear its draft; they are on the disk
@@ -453,7 +480,7 @@ class Chats:
 
     async def _summarise(self, chat: Chat, items: list[Item], engine: TextEngine, due: SummaryDue, report: Callable[[Progress], None]) -> None:
         try:
-            part, text = await write(due, items, engine, self._counts_of(engine), report)
+            part, text = await write(due, items, engine, self._counts_of(engine), report, private=is_temporary(chat.id))
         except NoSummary as error:
             self._not_summarised[self._attempt(engine, due)] = error
             raise
@@ -543,4 +570,5 @@ class Chats:
         for chat_id in list(self._writing):
             await self.stop(chat_id)
         self.is_open = False
+        await self._forget_memory()
         await asyncio.to_thread(self._database.close)

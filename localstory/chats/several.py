@@ -126,6 +126,8 @@ class Several:
         One that fails keeps its error and the others go on. Cancelling (or `Chats.stop`) keeps what is there and asks no more. `blind`:
         in an order drawn by lot, with the names hidden until the vote. Raises BadRequest, and what the database raises.
         """
+        if self._chats.is_temporary(chat_id):
+            raise BadRequest(title=mark("Several models can't be asked in a temporary chat"), hint=mark("Keep the chat first."))
         asked = list(contenders)
         if not FEWEST <= len(asked) <= MOST or len({one.key for one in asked}) < len(asked):
             raise BadRequest(title=mark("Choose two to eight different models"))

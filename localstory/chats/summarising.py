@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from localstory.chats.store import Summary
 from localstory.chats.tree import ChatId
@@ -118,8 +118,11 @@ def clean(reply: Reply) -> str:
     return text
 
 
-async def write(due: SummaryDue, items: Sequence[Item], engine: TextEngine, counts: Counts, report: Callable[[Progress], None]) -> tuple[SummaryDue, str]:
-    """Let the engine write (a part of) the summary that is due; returns what it stands for, and its text.
+async def write(
+    due: SummaryDue, items: Sequence[Item], engine: TextEngine, counts: Counts, report: Callable[[Progress], None], *, private: bool = False
+) -> tuple[SummaryDue, str]:
+    """Let the engine write (a part of) the summary that is due; returns what it stands for, and its text. `private`: nothing of it goes
+    to the disk.
 
     Raises NoSummary for one that is none, and what the engine raises.
     """
@@ -137,7 +140,8 @@ async def write(due: SummaryDue, items: Sequence[Item], engine: TextEngine, coun
     report(Progress(SUMMARISING, 0, part.at_most_tokens))
     ended: Reply | None = None
     pieces = 0
-    async with contextlib.aclosing(engine.reply(request_for(part, system, known, room - len(part.messages) * template.per_message))) as events:
+    request = replace(request_for(part, system, known, room - len(part.messages) * template.per_message), private=private)
+    async with contextlib.aclosing(engine.reply(request)) as events:
         async for event in events:
             if isinstance(event, TextPiece):
                 pieces += 1
