@@ -47,7 +47,7 @@ _LEAST, _MOST, _MOST_LETTERS = 500, 5_000, 8 << 20
 _MOST_LISTED = 1_000
 """Things left out that are named one by one."""
 _ROOM = 3
-"""Bytes in the database for a byte of the unpacked file, with the index of search and the journal; measured 2.4."""
+"""Bytes in the database for a byte of the unpacked file, with the index of search and the journal. A guess on the safe side, not measured."""
 
 
 class NoRoom(CannotContinue):

@@ -36,7 +36,8 @@ _FIRST_MESSAGES = 12
 _WISH = "Write a short title (three to six words) for this conversation, in the language it is written in."
 _WISH_VI = "Hãy viết một tiêu đề ngắn (ba đến sáu từ) bằng tiếng Việt cho cuộc trò chuyện này."
 _BEGINNING, _BEGINNING_VI = 'Title: "', 'Tiêu đề: "'
-"""What the answer begins with. SmolLM2 135M gave a title to 12 of 12 first replies with it, to 6 of 12 without, and in half the time."""
+"""What the answer begins with. Of 12 English first replies of SmolLM2 135M, 12 gave words that pass for a title with it, 6 without;
+how good they were was not judged."""
 _VIETNAMESE = re.compile(r"[ăđơưĂĐƠƯ\u1ea0-\u1ef9]")
 
 _LABEL = re.compile(
