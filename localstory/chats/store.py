@@ -239,7 +239,9 @@ def set_summary_deleted(connection: sqlite3.Connection, summary_id: SummaryId, d
 
 
 def drop_empty(connection: sqlite3.Connection) -> None:
-    """Forget chats that never held a word: no message, no draft, no title, no system prompt."""
+    """Forget chats that never held a word and of which a person said nothing: no message, draft, title, system prompt, note, pin or tag."""
     connection.execute(
-        "DELETE FROM chat WHERE draft = '' AND title = '' AND system_prompt = '' AND NOT EXISTS (SELECT 1 FROM message WHERE message.chat_id = chat.id)"
+        "DELETE FROM chat WHERE draft = '' AND title = '' AND system_prompt = '' AND note = '' AND pinned = 0 AND tip_id IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM message WHERE message.chat_id = chat.id) AND NOT EXISTS (SELECT 1 FROM chat_tag WHERE chat_tag.chat_id = chat.id) "
+        "AND NOT EXISTS (SELECT 1 FROM summary WHERE summary.chat_id = chat.id) AND NOT EXISTS (SELECT 1 FROM vote WHERE vote.chat_id = chat.id)"
     )

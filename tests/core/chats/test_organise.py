@@ -504,3 +504,13 @@ async def test_undoing_in_any_order_loses_nothing(home: Home) -> None:
         assert {chat.id for chat in home.chats.all()} == set(chats)
         assert [one for chat in chats for one in home.chats.tree(chat).messages] == messages
         home.rows()
+
+
+async def test_an_empty_chat_of_which_something_was_said_is_there_after_a_restart(home: Home) -> None:
+    tagged, noted, pinned, empty = [await home.chats.new() for _number in range(4)]
+    await home.organiser.tag([tagged], "đêm")
+    await home.organiser.set_note(noted, "nhớ")
+    await home.organiser.pin([pinned], True)
+    await home.chats.close()
+    await home.chats.open()
+    assert {chat.id for chat in home.chats.all()} == {tagged, noted, pinned} and empty not in (tagged, noted, pinned)
